@@ -1,0 +1,635 @@
+/**
+ * micro_gpt.ts: a GPT that reads a list of names, learns how names are made, and invents new ones.
+ * All of it is in this file, without dependencies. Read from the top: each section needs only those above.
+ *
+ *   npx -y tsx micro_gpt.ts            (--help tells what can be changed)
+ *
+ *   1 Hyperparameters   2 Dataset and tokenizer   3 Autograd   4 Model   5 Training   6 Sampling   7 Main
+ *   For the curious: A Random numbers   B Command line   C Reading and downloading   D Built-in names
+ */
+
+// ---- 1. Hyperparameters ---------------------------------------------------------------------------------
+// Chosen by us, before training; parameters are what training finds. nEmbd is --n-embd on the command line.
+
+const hyperparameters = {
+  //             default  least    most  meaning
+  nEmbd:        [     16,     1,   1024, 'width: how many numbers stand for a token'],
+  nHead:        [      4,     1,   1024, 'attention heads, among which the width is divided'],
+  nLayer:       [      1,     1,    100, 'layers, or transformer blocks, one after another'],
+  blockSize:    [     16,     1,   4096, 'context: how many positions the model can see'],
+  numSteps:     [   1000,     0,    1e9, 'training steps, one document each'],
+  learningRate: [   0.01,     0,   1000, 'size of the first training step; the others shrink evenly to 0'],
+  temperature:  [    0.5,  1e-6,    1e6, 'of sampling: near 0 always the likeliest, above 1 bolder'],
+  numSamples:   [     20,     0,    1e9, 'how many documents to invent'],
+  seed:         [     42,     0, Number.MAX_SAFE_INTEGER, 'of the random numbers: same seed, same output'],
+} as const;
+export type Config = Record<keyof typeof hyperparameters, number>;
+
+// ---- 2. Dataset and tokenizer ---------------------------------------------------------------------------
+// In: a text with one document (here, a name) a line. Out: each document as tokens, which are whole numbers.
+
+export function splitDocuments(text: string): string[] {
+  return text.split(/\r\n?|\n/).map((line) => line.trim()).filter((line) => line !== '');
+}
+
+/**
+ * A token is a character's place in code point order, a = 0 ... z = 25, or BOS (beginning of sequence), 26,
+ * which goes on both sides: "emma" -> [26, 4, 12, 12, 0, 26]. The first BOS is what the "e" is predicted
+ * from, and by predicting the last one the model learns where names end.
+ */
+export class Tokenizer {
+  readonly characters: string[]; // token -> character: a code point, not a UTF-16 unit, so an emoji is one
+  get bos() { return this.characters.length; }
+  get vocabSize() { return this.characters.length + 1; }
+
+  constructor(text: string) {
+    this.characters = [...new Set(text)].sort((a, b) => a.codePointAt(0)! - b.codePointAt(0)!);
+  }
+  encode(document: string): number[] {
+    const unknown = [...document].find((character) => !this.characters.includes(character));
+    if (unknown !== undefined) throw new InputError(`the character "${unknown}" is not in the dataset`);
+    return [this.bos, ...Array.from(document, (character) => this.characters.indexOf(character)), this.bos];
+  }
+  decode(tokens: number[]): string {
+    return tokens.map((token) => this.characters[token] ?? '').join('');
+  }
+}
+
+// ---- 3. Autograd ----------------------------------------------------------------------------------------
+// In: arithmetic on Values. Out: the gradient of the result by every Value that went into it.
+//
+// Training asks of each parameter: if it grew a little, how fast would the loss (how wrong the model is) grow?
+// That rate is its gradient. An operation knows only its local derivatives: how fast its result grows with each
+// operand. Rates multiply along a chain of operations (the chain rule), and add up where a Value is used twice.
+// Take c = a * b + a at a = 2, b = 3, so c = 8: a acts through the product at rate b = 3, and directly at rate
+// 1, so a.grad is 4; b.grad is a = 2.
+//
+// Each result goes to the end of a tape. Its operands are there already, so the tape is in topological order:
+// on the way back we come to a Value after all that was made from it, when its gradient is complete.
+
+const data = [NaN]; //                  the scalar in each slot; slot 0 holds none, and means "no operand"
+const grad = [NaN]; //                  its gradient
+const left = [0], right = [0]; //       the slots of its operands
+const dLeft = [NaN], dRight = [NaN]; // the local derivatives by these
+const terms = [0]; //                   how many products were summed, where dot() made it
+const handles: Value[] = []; //         the Value of each slot, made once and used again in every step
+let top = 1; //                         the next free slot
+let leaves = 1; //                      below this slot nothing has operands, so the way back ends here
+
+type Operand = Value | number; // a plain number is a constant, and has no gradient
+const raw = (x: Operand): number => (typeof x === 'number' ? x : x.data);
+
+/** Writes a result to the tape, with its operands and the local derivative by each. */
+function record(result: number, a: Operand = 0, dA = 0, b: Operand = 0, dB = 0): Value {
+  if (a === 0 && top === leaves) leaves++;
+  data[top] = result;
+  grad[top] = 0;
+  left[top] = typeof a === 'number' ? 0 : a.slot;
+  right[top] = typeof b === 'number' ? 0 : b.slot;
+  dLeft[top] = dA;
+  dRight[top] = dB;
+  terms[top] = 0;
+  while (handles.length <= top) handles.push(new Value());
+  return handles[top++];
+}
+export const value = (x: number): Value => record(x); // made from nothing else: a parameter, an input
+
+/** A scalar that knows what it was made from: a handle on a slot of the tape. */
+export class Value {
+  readonly slot = handles.length;
+  get data() { return data[this.slot]; }
+  set data(x) { data[this.slot] = x; }
+  get grad() { return grad[this.slot]; }
+  set grad(x) { grad[this.slot] = x; }
+
+  //                              the result               its derivative by this, and by y
+  add(y: Operand) { return record(this.data + raw(y),      this, 1,          y, 1); }
+  sub(y: Operand) { return record(this.data - raw(y),      this, 1,          y, -1); }
+  mul(y: Operand) { return record(this.data * raw(y),      this, raw(y),     y, this.data); }
+  div(y: Operand) { return record(this.data / raw(y),      this, 1 / raw(y), y, -this.data / raw(y) ** 2); }
+  pow(n: number)  { return record(this.data ** n,          this, n * this.data ** (n - 1)); }
+  exp()           { return record(Math.exp(this.data),     this, Math.exp(this.data)); }
+  log()           { return record(Math.log(this.data),     this, 1 / this.data); }
+  relu()          { return record(Math.max(0, this.data),  this, this.data > 0 ? 1 : 0); }
+  neg()           { return record(-this.data,              this, -1); }
+
+  /** Adds to the grad of all that this was made from. Once per result; clear the grads that you keep. */
+  backward(): void {
+    this.grad = 1; // it grows as fast as itself
+    for (let slot = this.slot; slot >= leaves; slot--) {
+      const g = grad[slot];
+      if (g === 0) continue; // no part of this, or without effect, like a relu below 0
+      grad[left[slot]] += dLeft[slot] * g;
+      grad[right[slot]] += dRight[slot] * g;
+      for (let a = left[slot], b = right[slot], end = a + terms[slot]; a < end; a++, b++) {
+        grad[a] += data[b] * g; // the derivative of a product by one factor is the other
+        grad[b] += data[a] * g;
+      }
+    }
+  }
+}
+
+/** Values in neighbouring slots of the tape. Only vector() can make one, so that the type is kept true. */
+export type Vector = readonly Value[] & { readonly neighbours: true };
+const asVector = (values: readonly Value[]): Vector => values as Vector;
+
+/** The Values make(0) ... make(n - 1): neighbours, or else all copied to the end of the tape, to become so. */
+export function vector(n: number, make: (i: number) => Value): Vector {
+  const values = new Array<Value>(n);
+  for (let i = 0; i < n; i++) values[i] = make(i);
+  return inOrder(values) ? asVector(values) : asVector(values.map((x) => x.mul(1)));
+}
+function inOrder(values: Value[]): boolean {
+  for (let i = 1; i < values.length; i++) if (values[i].slot !== values[0].slot + i) return false;
+  return true;
+}
+
+/**
+ * The sum of all a[i] * b[i]. A GPT is made of these, so one takes one slot and not 2n - 1, and of its operands
+ * the tape needs only the first two: the others are their neighbours. This is where the speed comes from.
+ */
+export function dot(a: Vector, b: Vector): Value {
+  const n = a.length, p = a[0].slot, q = b[0].slot;
+  let sum = 0;
+  for (let i = 0; i < n; i++) sum += data[p + i] * data[q + i];
+  const result = record(sum, a[0], 0, b[0], 0);
+  terms[result.slot] = n;
+  return result;
+}
+
+/** Runs body, then frees the slots it took. Its Values are gone after that: return plain numbers. */
+export function tidy<T>(body: () => T): T {
+  const start = top;
+  try {
+    return body();
+  } finally {
+    top = start;
+    leaves = Math.min(leaves, start);
+  }
+}
+
+// ---- 4. Model -------------------------------------------------------------------------------------------
+// In: a token, its position, and a cache of those before. Out: the logits, a score for each token of the
+// vocabulary: how likely it is to come next. On the way, x is a vector of nEmbd numbers.
+
+type Matrix = readonly Vector[]; // one vector a row
+export const sum = (x: Vector): Value => x.reduce((total, xi) => total.add(xi));
+export const add = (x: Vector, y: Vector): Vector => vector(x.length, (i) => x[i].add(y[i]));
+export const relu = (x: Vector): Vector => vector(x.length, (i) => x[i].relu());
+// (rows, columns) x (columns) -> (rows): how well does x match each row?
+export const linear = (w: Matrix, x: Vector): Vector => vector(w.length, (row) => dot(w[row], x));
+
+/**
+ * Scores to probabilities, positive and 1 in all: [0, 1.0986] -> [0.25, 0.75], as e ** 1.0986 = 3. To subtract
+ * the largest first changes nothing, since it divides all powers alike, but e ** 1000 would be Infinity.
+ */
+export function softmax(scores: Vector): Vector {
+  const largest = Math.max(...scores.map((score) => score.data));
+  const powers = vector(scores.length, (i) => scores[i].sub(largest).exp());
+  const total = sum(powers);
+  return vector(scores.length, (i) => powers[i].div(total));
+}
+
+/**
+ * Scales x to a mean square of 1, so that numbers neither explode nor vanish from layer to layer: [3, 4] ->
+ * [0.8485, 1.1314]. The 1e-5 is for x = 0. RMSNorm: Zhang and Sennrich 2019.
+ */
+export function rmsnorm(x: Vector): Vector {
+  const scale = dot(x, x).div(x.length).add(1e-5).pow(-0.5);
+  return vector(x.length, (i) => x[i].mul(scale));
+}
+
+/** The parameters, by their usual names, in matrices of (rows, columns). Each number comes from `draw`. */
+export function createModel(config: Config, vocabSize: number, draw: () => number) {
+  const matrix = (rows: number, columns: number): Matrix =>
+    Array.from({ length: rows }, () => vector(columns, () => value(draw())));
+  const { nEmbd, blockSize, nLayer } = config;
+  return {
+    config,
+    wte: matrix(vocabSize, nEmbd), //    token embedding: row i stands for token i
+    wpe: matrix(blockSize, nEmbd), //    position embedding: row i stands for position i
+    lmHead: matrix(vocabSize, nEmbd), // language model head: row i scores token i
+    layers: Array.from({ length: nLayer }, () => ({
+      wq: matrix(nEmbd, nEmbd), //       query: what a position looks for
+      wk: matrix(nEmbd, nEmbd), //       key: what it is found by
+      wv: matrix(nEmbd, nEmbd), //       value: what it says when found
+      wo: matrix(nEmbd, nEmbd), //       output: what becomes of what it heard
+      fc1: matrix(4 * nEmbd, nEmbd), //  fully connected: four times as wide ...
+      fc2: matrix(nEmbd, 4 * nEmbd), //  ... and back
+    })),
+  };
+}
+export type Model = ReturnType<typeof createModel>;
+type Layer = Model['layers'][number];
+// All in a row: by default 27 * 16 + 16 * 16 + 27 * 16 + 12 * 16 * 16 = 4192 parameters.
+export const parameters = ({ wte, wpe, lmHead, layers }: Model): Value[] =>
+  [wte, wpe, lmHead, ...layers.flatMap((layer) => Object.values(layer))].flat(2);
+
+type Cache = { keys: Vector[]; values: Vector[] }; // of a layer: one of each per position so far
+export const emptyCaches = (model: Model): Cache[] => model.layers.map(() => ({ keys: [], values: [] }));
+
+/**
+ * Attention lets positions learn from each other: the query of this one is compared with the keys of all so
+ * far (later ones are not in the cache yet), and their values are averaged, better matches weighing more.
+ * Each head does so on a part of the vectors, headDim wide. Vaswani et al. 2017.
+ */
+function attention(x: Vector, layer: Layer, { keys, values }: Cache, nHead: number): Vector {
+  const headDim = x.length / nHead;
+  const query = linear(layer.wq, x);
+  keys.push(linear(layer.wk, x));
+  values.push(linear(layer.wv, x));
+  const weights = Array.from({ length: nHead }, (_, head) => {
+    const part = (v: Vector) => asVector(v.slice(head * headDim, (head + 1) * headDim));
+    const own = part(query);
+    // A dot grows like the root of its length. If that were left in, softmax in a wide head would give
+    // nearly all to one position, and no gradient to the others.
+    return softmax(vector(keys.length, (t) => dot(own, part(keys[t])).div(Math.sqrt(headDim))));
+  }); // (nHead, positions so far)
+  const column = (i: number) => vector(values.length, (t) => values[t][i]);
+  const heard = vector(x.length, (i) => dot(weights[Math.floor(i / headDim)], column(i)));
+  return linear(layer.wo, heard);
+}
+
+// The multi-layer perceptron, where a position thinks for itself: widen, keep what is positive, narrow.
+const mlp = (x: Vector, layer: Layer): Vector => linear(layer.fc2, relu(linear(layer.fc1, x)));
+
+/** The logits, (vocabSize), for what follows a token. Call it position by position, with the same caches. */
+export function gpt(model: Model, token: number, position: number, caches: Cache[]): Vector {
+  let x = rmsnorm(add(model.wte[token], model.wpe[position]));
+  model.layers.forEach((layer, i) => {
+    // Each part adds to x and does not replace it (a residual), so gradients have a straight way back.
+    x = add(x, attention(rmsnorm(x), layer, caches[i], model.config.nHead));
+    x = add(x, mlp(rmsnorm(x), layer));
+  });
+  return linear(model.lmHead, x);
+}
+
+// ---- 5. Training ----------------------------------------------------------------------------------------
+// In: a model and documents. Out: the same model, a little better with every step.
+
+/**
+ * How wrong the model is about a document: the mean of -log(the probability it gave to the token that came).
+ * Certainty costs 0; to guess evenly among 27 costs ln 27 = 3.30, about what the first step will show.
+ * A document longer than the block is cut to its first blockSize predictions.
+ */
+export function lossOf(model: Model, tokens: number[]): Value {
+  const n = Math.min(model.config.blockSize, tokens.length - 1);
+  const caches = emptyCaches(model);
+  const losses = vector(n, (position) => {
+    const probabilities = softmax(gpt(model, tokens[position], position, caches));
+    return probabilities[tokens[position + 1]].log().neg();
+  });
+  return sum(losses).div(n);
+}
+
+/**
+ * Adam (Kingma and Ba 2014): a function that moves each parameter against its gradient. Of the running means,
+ * m, of the gradient, evens out single documents; by the root of v, of its square, we divide, so that all move
+ * about as fast. Both start at 0, so at first they are too small, by a known factor that is divided out: the
+ * very first step has just the size of the learning rate.
+ */
+export function adam(parameters: Value[], beta1 = 0.85, beta2 = 0.99, epsilon = 1e-8) {
+  const m = new Float64Array(parameters.length);
+  const v = new Float64Array(parameters.length);
+  let [power1, power2] = [1, 1]; // beta1 and beta2, to the number of steps
+  return (learningRate: number): void => {
+    power1 *= beta1;
+    power2 *= beta2;
+    for (let i = 0; i < parameters.length; i++) {
+      const p = parameters[i];
+      m[i] = beta1 * m[i] + (1 - beta1) * p.grad;
+      v[i] = beta2 * v[i] + (1 - beta2) * p.grad ** 2;
+      p.data -= (learningRate * (m[i] / (1 - power1))) / (Math.sqrt(v[i] / (1 - power2)) + epsilon);
+      p.grad = 0; // or the next step would add to it
+    }
+  };
+}
+
+/** Trains on one document a step, in order and round again, and yields the loss of each. */
+export function* train(model: Model, tokenizer: Tokenizer, documents: string[]) {
+  const { numSteps, learningRate } = model.config;
+  const move = adam(parameters(model));
+  for (let step = 0; step < numSteps; step++) {
+    const tokens = tokenizer.encode(documents[step % documents.length]);
+    const loss = tidy(() => {
+      const loss = lossOf(model, tokens);
+      loss.backward();
+      return loss.data;
+    });
+    move(learningRate * (1 - step / numSteps)); // large steps to get there, small ones to settle
+    yield { step: step + 1, loss };
+  }
+}
+
+// ---- 6. Sampling ----------------------------------------------------------------------------------------
+// In: a trained model. Out: a document that nobody wrote.
+
+/**
+ * Draws a token by its probability, takes it as the next input, and so on until BOS or the end of the block.
+ * Logits divided by a temperature below 1 lie further apart, which favours the likely: 0.5 turns
+ * [0.25, 0.75] into [0.1, 0.9].
+ */
+export function sample(model: Model, tokenizer: Tokenizer, random: Random): string {
+  const { blockSize, temperature } = model.config;
+  return tidy(() => {
+    const caches = emptyCaches(model);
+    const tokens = [tokenizer.bos];
+    for (let position = 0; position < blockSize; position++) {
+      const logits = gpt(model, tokens[position], position, caches);
+      const probabilities = softmax(vector(logits.length, (i) => logits[i].div(temperature)));
+      const next = random.choose(probabilities.map((p) => p.data));
+      if (next === tokenizer.bos) break;
+      tokens.push(next);
+    }
+    return tokenizer.decode(tokens);
+  });
+}
+
+// ---- 7. Main --------------------------------------------------------------------------------------------
+// In: the command line. Out: the loss of each step, and then the samples.
+
+export async function main(args: string[]): Promise<void> {
+  const { config, data, help } = parseCommandLine(args);
+  if (help !== undefined) return print(help);
+
+  const random = new Random(config.seed);
+  const documents = splitDocuments(await loadText(data));
+  random.shuffle(documents);
+  print(`num docs: ${documents.length}`);
+
+  const tokenizer = new Tokenizer(documents.join(''));
+  print(`vocab size: ${tokenizer.vocabSize}`);
+
+  const model = createModel(config, tokenizer.vocabSize, () => random.gauss(0, 0.08));
+  print(`num params: ${parameters(model).length}`);
+
+  const pad = (n: number, width: number) => String(n).padStart(width);
+  for (const { step, loss } of train(model, tokenizer, documents)) {
+    print(`step ${pad(step, 4)} / ${pad(config.numSteps, 4)} | loss ${loss.toFixed(4)}`);
+    await breathe();
+  }
+  print('\n--- inference (new, hallucinated names) ---');
+  for (let i = 1; i <= config.numSamples; i++) {
+    print(`sample ${pad(i, 2)}: ${sample(model, tokenizer, random)}`);
+    await breathe();
+  }
+}
+
+// ---- A. Random numbers ----------------------------------------------------------------------------------
+
+/**
+ * CPython's random.Random, so that our output is the original's: the Mersenne Twister MT19937 (Matsumoto and
+ * Nishimura 1998) and what CPython makes of its words. Takes whole seeds from 0 to 2 ** 53 - 1, or throws.
+ */
+export class Random {
+  readonly #state = new Uint32Array(624);
+  #used = 624; //                 how many words of the state are used up
+  #spare: number | undefined; // gauss makes two numbers at a time
+
+  constructor(seed: number) {
+    if (!Number.isSafeInteger(seed) || seed < 0) throw new RangeError(`${seed} is no seed`);
+    const key = seed < 2 ** 32 ? [seed] : [seed % 2 ** 32, Math.floor(seed / 2 ** 32)]; // the low word first
+    const s = this.#state;
+    const stir = (i: number, factor: number) => Math.imul(s[i - 1] ^ (s[i - 1] >>> 30), factor);
+    s[0] = 19650218;
+    for (let i = 1; i < 624; i++) s[i] = stir(i, 1812433253) + i;
+    for (let k = 0; k < 1247; k++) {
+      const i = (k % 623) + 1;
+      if (k < 624) s[i] = (s[i] ^ stir(i, 1664525)) + key[k % key.length] + (k % key.length);
+      else s[i] = (s[i] ^ stir(i, 1566083941)) - i;
+      if (i === 623) s[0] = s[623];
+    }
+    s[0] = 2 ** 31;
+  }
+
+  /** The high k of the next 32 bits. */
+  #bits(k: number): number {
+    const s = this.#state;
+    if (this.#used === 624) {
+      for (let i = 0; i < 624; i++) {
+        const y = (s[i] & 0x80000000) | (s[(i + 1) % 624] & 0x7fffffff);
+        s[i] = s[(i + 397) % 624] ^ (y >>> 1) ^ (y & 1 ? 0x9908b0df : 0);
+      }
+      this.#used = 0;
+    }
+    let y = s[this.#used++];
+    y ^= y >>> 11;
+    y ^= (y << 7) & 0x9d2c5680;
+    y ^= (y << 15) & 0xefc60000;
+    y ^= y >>> 18;
+    return y >>> (32 - k);
+  }
+
+  /** A number from 0 up to but not including 1, of 53 random bits. */
+  random(): number {
+    return (this.#bits(27) * 2 ** 26 + this.#bits(26)) / 2 ** 53;
+  }
+
+  /** A normally distributed number (Box-Muller). 1 - random() is never 0, so its log is finite. */
+  gauss(mean: number, deviation: number): number {
+    let z = this.#spare;
+    this.#spare = undefined;
+    if (z === undefined) {
+      const angle = 2 * Math.PI * this.random();
+      const radius = Math.sqrt(-2 * Math.log(1 - this.random()));
+      z = Math.cos(angle) * radius;
+      this.#spare = Math.sin(angle) * radius;
+    }
+    return mean + z * deviation;
+  }
+
+  /** Puts the items into a random order, in place. */
+  shuffle(items: unknown[]): void {
+    for (let i = items.length - 1; i > 0; i--) {
+      let j: number;
+      do j = this.#bits(32 - Math.clz32(i + 1)); while (j > i); // as many bits as i + 1 has, until it fits
+      [items[i], items[j]] = [items[j], items[i]];
+    }
+  }
+
+  /** An index, drawn by its weight: the first where the running total exceeds a random part of the whole. */
+  choose(weights: number[]): number {
+    let total = 0;
+    const totals = weights.map((weight) => (total += weight));
+    const part = this.random() * total;
+    return Math.min(totals.filter((t) => t <= part).length, weights.length - 1);
+  }
+}
+
+// ---- B. Command line ------------------------------------------------------------------------------------
+// Imports may stand anywhere in a module. Ours stand here, as nothing above needs them.
+import { isUtf8 } from 'node:buffer';
+import { realpathSync } from 'node:fs';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import process from 'node:process';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+/** A mistake in what we were given, to be told in one line. Exit code 1: in the data, 2: in the arguments. */
+export class InputError extends Error {
+  readonly exitCode: number;
+  constructor(message: string, exitCode = 1) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}
+
+/** Throws an InputError for an argument that is unknown, lacks its value, or is out of range. */
+export function parseCommandLine(args: string[]) {
+  const flagOf = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  const flags = [...Object.keys(hyperparameters).map(flagOf), 'data'];
+  const options = Object.fromEntries(flags.map((flag) => [flag, { type: 'string' as const }]));
+  const given: { [flag: string]: string | undefined } = {};
+  // Not strict, since parseArgs would take the -1 of "--seed -1" for an option.
+  for (const token of parseArgs({ args, options, strict: false, tokens: true }).tokens) {
+    if (token.kind === 'positional') throw new InputError(`what is "${token.value}"? See --help`, 2);
+    if (token.kind !== 'option') continue;
+    const { name, rawName, value } = token;
+    if (![...flags, 'help'].includes(name)) throw new InputError(`there is no ${rawName}; see --help`, 2);
+    if (name !== 'help' && !value) throw new InputError(`${rawName} needs a value; see --help`, 2);
+    given[name] = value ?? '';
+  }
+  const config = Object.fromEntries(Object.entries(hyperparameters).map(([name, [standard, least, most]]) => {
+    const text = given[flagOf(name)] ?? String(standard);
+    const whole = Number.isInteger(standard);
+    const n = text.trim() === '' ? NaN : Number(text);
+    if (!(n >= least && n <= most) || (whole && !Number.isInteger(n))) {
+      const range = `${whole ? 'whole number' : 'number'} from ${least} to ${most}`;
+      throw new InputError(`--${flagOf(name)} must be a ${range}, not "${text}"`, 2);
+    }
+    return [name, n];
+  })) as Config;
+  const { nEmbd, nHead } = config;
+  if (nEmbd % nHead) throw new InputError(`--n-embd ${nEmbd} must be a multiple of --n-head ${nHead}`, 2);
+  const rows = Object.entries(hyperparameters).map(([name, [standard, , , meaning]]) => {
+    return `  --${`${flagOf(name)} ${standard}`.padEnd(20)} ${meaning}\n`;
+  });
+  const help = `Usage: npx -y tsx micro_gpt.ts [options], by default:\n${rows.join('')}` +
+    '  --data FILE_OR_URL    train on its lines, instead of on names.txt';
+  return { config, data: given['data'], help: given['help'] === undefined ? undefined : help };
+}
+
+let waiting = ''; // lines for stdout, which go out together: that is faster than one by one
+let lastBreath = 0;
+const print = (line: string): void => { waiting += `${line}\n`; };
+const note = (line: string): void => { process.stderr.write(`micro_gpt: ${line}\n`); };
+const flush = (): void => { process.stdout.write(waiting); waiting = ''; };
+
+/** Every 50 ms, writes what waits and lets the world in: or else we would not hear that a pipe has closed. */
+async function breathe(): Promise<void> {
+  if (performance.now() < lastBreath + 50) return;
+  flush();
+  await nextTurn();
+  lastBreath = performance.now();
+}
+
+// ---- C. Reading and downloading -------------------------------------------------------------------------
+
+const namesUrl = 'https://raw.githubusercontent.com/karpathy/makemore/master/names.txt';
+
+/** Bytes as text. Throws an InputError unless they are a list in UTF-8. A byte-order mark is dropped. */
+function textOf(bytes: Uint8Array, name: string): string {
+  if (!isUtf8(bytes)) {
+    const lines = Buffer.from(bytes).toString('latin1').split('\n'); // latin1: a character for each byte
+    const line = 1 + lines.findIndex((text) => !isUtf8(Buffer.from(text, 'latin1')));
+    throw new InputError(`${name} is not UTF-8 text: see line ${line}`);
+  }
+  const text = new TextDecoder().decode(bytes);
+  if (text.trim() === '') throw new InputError(`${name} is empty, and should have a name on each line`);
+  if (text.includes('\0')) throw new InputError(`${name} is not text, and should have a name on each line`);
+  if (/^\s*<[!?a-z]/i.test(text)) throw new InputError(`${name} is a web page, not a list of names`);
+  return text;
+}
+
+/** What is at an address. Throws an InputError if it cannot be had, or nothing comes for `patience` ms. */
+async function download(url: string, patience: number): Promise<Uint8Array> {
+  const abort = new AbortController();
+  const giveUp = () => abort.abort(new Error(`nothing came for ${patience / 1000} s`));
+  let timer = setTimeout(giveUp, patience);
+  try {
+    const response = await fetch(url, { signal: abort.signal });
+    if (response.status !== 200) throw new Error(`the answer was ${response.status}, not 200`);
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of response.body ?? []) {
+      chunks.push(chunk);
+      clearTimeout(timer);
+      timer = setTimeout(giveUp, patience);
+    }
+    return Buffer.concat(chunks);
+  } catch (error) {
+    const { message, cause } = error as Error & { cause?: NodeJS.ErrnoException };
+    const reason = cause?.message || cause?.code || message; // fetch itself says only "fetch failed"
+    throw new InputError(`cannot download ${url}: ${reason}`);
+  } finally {
+    clearTimeout(timer);
+    abort.abort(); // the rest of an answer we do not want
+  }
+}
+
+/** Writes all of a file or nothing: beside it first, then in its place. */
+async function writeWhole(file: string, bytes: Uint8Array): Promise<void> {
+  const temporary = `${file}.${process.pid}.tmp`;
+  try {
+    await writeFile(temporary, bytes);
+    await rename(temporary, file);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+}
+
+/**
+ * The text to train on: the source, a file or an address, if there is one; else input.txt in the folder; else
+ * names.txt, downloaded and kept as input.txt; else the built-in names. Throws an InputError for bad input.
+ */
+export async function loadText(source?: string, folder = '.', url = namesUrl, patience = 10_000) {
+  if (source && /^https?:\/\//i.test(source)) return textOf(await download(source, patience), source);
+  const file = source ?? join(folder, 'input.txt');
+  const found = await readFile(file).catch((error: NodeJS.ErrnoException) => {
+    if (source || error.code !== 'ENOENT') throw new InputError(`cannot read ${file}: ${error.message}`);
+  });
+  if (found) return textOf(found, file);
+  try {
+    const bytes = await download(url, patience);
+    const text = textOf(bytes, url);
+    await writeWhole(file, bytes).catch((error: Error) => note(`cannot keep names.txt: ${error.message}`));
+    return text;
+  } catch (error) {
+    note(`${(error as Error).message}; using the names built into this file`);
+    return builtInNames;
+  }
+}
+
+// ---- D. Built-in names ----------------------------------------------------------------------------------
+// For a run without a network: common first names from many languages.
+
+export const builtInNames = `
+aaliyah abdul abebe adam adela adriana agnes ahmed aiko aisha akira alba alejandro alex ali alice alma amara
+amina amir ana anders andrea andrei angela anh anika anita anna anton antonio arjun arthur aryan asha astrid
+atsuko ayesha aziz beatriz bela ben bianca bilal bjorn boris bruno camila carla carlos carmen catarina cecilia
+chen chiara chidi chika chloe claire clara daniel daria david deepa diana diego dilara dina dmitri eduardo ela
+elena elias elif elisa ella ema emil emilia emma emre enzo erik esther eva fatima felix femi fernanda filip
+finn fiona florian francesca frida gabriel giulia grace greta gustavo hana hannah hans haruto hassan heidi
+helena henrik hiroshi hugo ibrahim ida igor imani ines ingrid irina isabel isla iva ivan jack jakub james
+jamila jan jana javier joao johan jonas jorge jose juan julia kaito kamal karin karl kasia katya kemal kenji
+khadija kofi kwame laila lakshmi lars layla lea leila lena leo leon liam lin linh lior livia louis lucas lucia
+luis luka luna maja malik manuel marco maria marie mario marta martin mateo matilda maya mehmet mei mia miguel
+mika mila minh mohamed mona nadia naomi nia nikita nikolai nina noah noor nora olga oliver olivia omar oscar
+pablo paolo paula pedro petra pierre priya rafael rahul ravi rosa ruth sakura samira sana sara sasha sebastian
+selma sergei sofia sonia stefan sven tamar tariq tatiana thomas tomas tove uma valentina vera victor viktor
+wanjiru wei william yara yasmin yuki yusuf zainab zara zoe zofia
+`.trim().replace(/\s+/g, '\n');
+
+if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') note(`cannot write: ${error.message}`);
+    process.exit(error.code === 'EPIPE' ? 0 : 1); // whoever closed the pipe has read enough
+  });
+  main(process.argv.slice(2)).catch((error: unknown) => {
+    if (!(error instanceof InputError)) throw error;
+    note(error.message);
+    process.exitCode = error.exitCode;
+  }).finally(flush);
+}
