@@ -136,12 +136,12 @@ const asVector = (values: readonly Value[]): Vector => values as Vector;
 /** The Values make(0) ... make(n - 1): neighbours, or else all copied to the end of the tape, to become so. */
 export function vector(n: number, make: (i: number) => Value): Vector {
   const values = new Array<Value>(n);
-  for (let i = 0; i < n; i++) values[i] = make(i);
-  return inOrder(values) ? asVector(values) : asVector(values.map((x) => x.mul(1)));
-}
-function inOrder(values: Value[]): boolean {
-  for (let i = 1; i < values.length; i++) if (values[i].slot !== values[0].slot + i) return false;
-  return true;
+  let neighbours = true;
+  for (let i = 0; i < n; i++) {
+    values[i] = make(i);
+    if (values[i].slot !== values[0].slot + i) neighbours = false;
+  }
+  return asVector(neighbours ? values : values.map((x) => x.mul(1)));
 }
 
 /**
@@ -173,7 +173,7 @@ export function tidy<T>(body: () => T): T {
 // vocabulary: how likely it is to come next. On the way, x is a vector of nEmbd numbers.
 
 type Matrix = readonly Vector[]; // one vector a row
-export const sum = (x: Vector): Value => x.reduce((total, xi) => total.add(xi));
+export const sum = (x: readonly Value[]): Value => x.reduce((total, xi) => total.add(xi));
 export const add = (x: Vector, y: Vector): Vector => vector(x.length, (i) => x[i].add(y[i]));
 export const relu = (x: Vector): Vector => vector(x.length, (i) => x[i].relu());
 // (rows, columns) x (columns) -> (rows): how well does x match each row?
@@ -183,9 +183,9 @@ export const linear = (w: Matrix, x: Vector): Vector => vector(w.length, (row) =
  * Scores to probabilities, positive and 1 in all: [0, 1.0986] -> [0.25, 0.75], as e ** 1.0986 = 3. To subtract
  * the largest first changes nothing, since it divides all powers alike, but e ** 1000 would be Infinity.
  */
-export function softmax(scores: Vector): Vector {
+export function softmax(scores: readonly Value[]): Vector {
   const largest = Math.max(...scores.map((score) => score.data));
-  const powers = vector(scores.length, (i) => scores[i].sub(largest).exp());
+  const powers = scores.map((score) => score.sub(largest).exp());
   const total = sum(powers);
   return vector(scores.length, (i) => powers[i].div(total));
 }
@@ -243,10 +243,10 @@ function attention(x: Vector, layer: Layer, { keys, values }: Cache, nHead: numb
     const own = part(query);
     // A dot grows like the root of its length. If that were left in, softmax in a wide head would give
     // nearly all to one position, and no gradient to the others.
-    return softmax(vector(keys.length, (t) => dot(own, part(keys[t])).div(Math.sqrt(headDim))));
+    return softmax(keys.map((key) => dot(own, part(key)).div(Math.sqrt(headDim))));
   }); // (nHead, positions so far)
-  const column = (i: number) => vector(values.length, (t) => values[t][i]);
-  const heard = vector(x.length, (i) => dot(weights[Math.floor(i / headDim)], column(i)));
+  const columns = x.map((_, i) => vector(values.length, (t) => values[t][i])); // (nEmbd, positions so far)
+  const heard = vector(x.length, (i) => dot(weights[Math.floor(i / headDim)], columns[i]));
   return linear(layer.wo, heard);
 }
 
@@ -275,7 +275,7 @@ export function gpt(model: Model, token: number, position: number, caches: Cache
 export function lossOf(model: Model, tokens: number[]): Value {
   const n = Math.min(model.config.blockSize, tokens.length - 1);
   const caches = emptyCaches(model);
-  const losses = vector(n, (position) => {
+  const losses = Array.from({ length: n }, (_, position) => {
     const probabilities = softmax(gpt(model, tokens[position], position, caches));
     return probabilities[tokens[position + 1]].log().neg();
   });
@@ -295,11 +295,12 @@ export function adam(parameters: Value[], beta1 = 0.85, beta2 = 0.99, epsilon = 
   return (learningRate: number): void => {
     power1 *= beta1;
     power2 *= beta2;
+    const [correction1, correction2] = [1 - power1, 1 - power2];
     for (let i = 0; i < parameters.length; i++) {
       const p = parameters[i];
       m[i] = beta1 * m[i] + (1 - beta1) * p.grad;
       v[i] = beta2 * v[i] + (1 - beta2) * p.grad ** 2;
-      p.data -= (learningRate * (m[i] / (1 - power1))) / (Math.sqrt(v[i] / (1 - power2)) + epsilon);
+      p.data -= (learningRate * (m[i] / correction1)) / (Math.sqrt(v[i] / correction2) + epsilon);
       p.grad = 0; // or the next step would add to it
     }
   };
@@ -336,7 +337,7 @@ export function sample(model: Model, tokenizer: Tokenizer, random: Random): stri
     const tokens = [tokenizer.bos];
     for (let position = 0; position < blockSize; position++) {
       const logits = gpt(model, tokens[position], position, caches);
-      const probabilities = softmax(vector(logits.length, (i) => logits[i].div(temperature)));
+      const probabilities = softmax(logits.map((logit) => logit.div(temperature)));
       const next = random.choose(probabilities.map((p) => p.data));
       if (next === tokenizer.bos) break;
       tokens.push(next);
