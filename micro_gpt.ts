@@ -28,14 +28,13 @@ export type Config = Record<keyof typeof hyperparameters, number>;
 // ---- 2. Dataset and tokenizer ---------------------------------------------------------------------------
 // In: a text with one document (here, a name) a line. Out: each document as tokens, which are whole numbers.
 
-export function splitDocuments(text: string): string[] {
-  return text.split(/\r\n?|\n/).map((line) => line.trim()).filter((line) => line !== '');
-}
+export const splitDocuments = (text: string): string[] =>
+  text.split(/\r\n?|\n/).map((line) => line.trim()).filter((line) => line !== '');
 
 /**
  * A token is a character's place in code point order, a = 0 ... z = 25, or BOS (beginning of sequence), 26,
- * which goes on both sides: "emma" -> [26, 4, 12, 12, 0, 26]. The first BOS is what the "e" is predicted
- * from, and by predicting the last one the model learns where names end.
+ * which goes on both sides: "emma" -> [26, 4, 12, 12, 0, 26]. The first is what the "e" is predicted from,
+ * and by predicting the last one the model learns where names end.
  */
 export class Tokenizer {
   readonly characters: string[]; // token -> character: a code point, not a UTF-16 unit, so an emoji is one
@@ -45,6 +44,7 @@ export class Tokenizer {
   constructor(text: string) {
     this.characters = [...new Set(text)].sort((a, b) => a.codePointAt(0)! - b.codePointAt(0)!);
   }
+  /** Throws an InputError for a character that is not in the vocabulary. */
   encode(document: string): number[] {
     const unknown = [...document].find((character) => !this.characters.includes(character));
     if (unknown !== undefined) throw new InputError(`the character "${unknown}" is not in the dataset`);
@@ -58,11 +58,11 @@ export class Tokenizer {
 // ---- 3. Autograd ----------------------------------------------------------------------------------------
 // In: arithmetic on Values. Out: the gradient of the result by every Value that went into it.
 //
-// Training asks of each parameter: if it grew a little, how fast would the loss (how wrong the model is) grow?
-// That rate is its gradient. An operation knows only its local derivatives: how fast its result grows with each
-// operand. Rates multiply along a chain of operations (the chain rule), and add up where a Value is used twice.
-// Take c = a * b + a at a = 2, b = 3, so c = 8: a acts through the product at rate b = 3, and directly at rate
-// 1, so a.grad is 4; b.grad is a = 2.
+// Training asks of each parameter: if it grew a bit, how fast would the loss (how wrong the model is) grow?
+// That rate is its gradient. An operation knows only its local derivatives: how fast its result grows with
+// each operand. Rates multiply along a chain of operations (the chain rule), and add up where a Value is used
+// twice. Take c = a * b + a at a = 2, b = 3, so c = 8: a acts through the product at rate b = 3 and directly
+// at rate 1, so a.grad is 4; b.grad is a = 2.
 //
 // Each result goes to the end of a tape. Its operands are there already, so the tape is in topological order:
 // on the way back we come to a Value after all that was made from it, when its gradient is complete.
@@ -133,7 +133,7 @@ export class Value {
 export type Vector = readonly Value[] & { readonly neighbours: true };
 const asVector = (values: readonly Value[]): Vector => values as Vector;
 
-/** The Values make(0) ... make(n - 1): neighbours, or else all copied to the end of the tape, to become so. */
+/** The Values make(0) ... make(n - 1). If they are not neighbours, all are copied to the end of the tape. */
 export function vector(n: number, make: (i: number) => Value): Vector {
   const values = new Array<Value>(n);
   let neighbours = true;
@@ -145,8 +145,8 @@ export function vector(n: number, make: (i: number) => Value): Vector {
 }
 
 /**
- * The sum of all a[i] * b[i]. A GPT is made of these, so one takes one slot and not 2n - 1, and of its operands
- * the tape needs only the first two: the others are their neighbours. This is where the speed comes from.
+ * The sum of all a[i] * b[i]. A GPT is made of these, so one takes one slot instead of 2n - 1, and the tape
+ * only notes its first two operands: the others are their neighbours. This is where the speed comes from.
  */
 export function dot(a: Vector, b: Vector): Value {
   const n = a.length, p = a[0].slot, q = b[0].slot;
@@ -180,8 +180,8 @@ export const relu = (x: Vector): Vector => vector(x.length, (i) => x[i].relu());
 export const linear = (w: Matrix, x: Vector): Vector => vector(w.length, (row) => dot(w[row], x));
 
 /**
- * Scores to probabilities, positive and 1 in all: [0, 1.0986] -> [0.25, 0.75], as e ** 1.0986 = 3. To subtract
- * the largest first changes nothing, since it divides all powers alike, but e ** 1000 would be Infinity.
+ * Scores to probabilities, positive and 1 in all: [0, 1.0986] -> [0.25, 0.75], as e ** 1.0986 = 3.
+ * Subtracting the largest divides all powers alike and so changes nothing, but e ** 1000 would be Infinity.
  */
 export function softmax(scores: readonly Value[]): Vector {
   const largest = Math.max(...scores.map((score) => score.data));
@@ -283,10 +283,10 @@ export function lossOf(model: Model, tokens: number[]): Value {
 }
 
 /**
- * Adam (Kingma and Ba 2014): a function that moves each parameter against its gradient. Of the running means,
- * m, of the gradient, evens out single documents; by the root of v, of its square, we divide, so that all move
- * about as fast. Both start at 0, so at first they are too small, by a known factor that is divided out: the
- * very first step has just the size of the learning rate.
+ * Adam (Kingma and Ba 2014): makes a function that moves each parameter against its gradient. It keeps two
+ * running means: m, of the gradient, evens out single documents; v, of its square, is what we divide by the
+ * root of, so that all move about as fast. Both start at 0, too small by a known factor, which is divided
+ * out: the first step is just the learning rate.
  */
 export function adam(parameters: Value[], beta1 = 0.85, beta2 = 0.99, epsilon = 1e-8) {
   const m = new Float64Array(parameters.length);
@@ -347,20 +347,16 @@ export function sample(model: Model, tokenizer: Tokenizer, random: Random): stri
 }
 
 // ---- 7. Main --------------------------------------------------------------------------------------------
-// In: the command line. Out: the loss of each step, and then the samples.
+// In: the arguments of the command line. Out: the loss of each step, and then the samples.
 
 export async function main(args: string[]): Promise<void> {
   const { config, data, help } = parseCommandLine(args);
-  if (help !== undefined) return print(help);
-
+  if (help) return print(help);
   const random = new Random(config.seed);
-  const documents = splitDocuments(await loadText(data));
-  random.shuffle(documents);
+  const documents = random.shuffle(splitDocuments(await loadText(data)));
   print(`num docs: ${documents.length}`);
-
   const tokenizer = new Tokenizer(documents.join(''));
   print(`vocab size: ${tokenizer.vocabSize}`);
-
   const model = createModel(config, tokenizer.vocabSize, () => random.gauss(0, 0.08));
   print(`num params: ${parameters(model).length}`);
 
@@ -384,7 +380,7 @@ export async function main(args: string[]): Promise<void> {
  */
 export class Random {
   readonly #state = new Uint32Array(624);
-  #used = 624; //                 how many words of the state are used up
+  #used = 624; // how many words of the state have been given out
   #spare: number | undefined; // gauss makes two numbers at a time
 
   constructor(seed: number) {
@@ -417,16 +413,15 @@ export class Random {
     y ^= y >>> 11;
     y ^= (y << 7) & 0x9d2c5680;
     y ^= (y << 15) & 0xefc60000;
-    y ^= y >>> 18;
-    return y >>> (32 - k);
+    return (y ^ (y >>> 18)) >>> (32 - k);
   }
 
-  /** A number from 0 up to but not including 1, of 53 random bits. */
+  /** From 0 up to but not including 1, in steps of 2 ** -53. */
   random(): number {
     return (this.#bits(27) * 2 ** 26 + this.#bits(26)) / 2 ** 53;
   }
 
-  /** A normally distributed number (Box-Muller). 1 - random() is never 0, so its log is finite. */
+  /** Normally distributed (Box-Muller). 1 - random() is never 0, so it has a logarithm. */
   gauss(mean: number, deviation: number): number {
     let z = this.#spare;
     this.#spare = undefined;
@@ -439,13 +434,14 @@ export class Random {
     return mean + z * deviation;
   }
 
-  /** Puts the items into a random order, in place. */
-  shuffle(items: unknown[]): void {
+  /** Puts the items into a random order, in place, and returns them. */
+  shuffle<T>(items: T[]): T[] {
     for (let i = items.length - 1; i > 0; i--) {
-      let j: number;
-      do j = this.#bits(32 - Math.clz32(i + 1)); while (j > i); // as many bits as i + 1 has, until it fits
+      let j = i + 1;
+      while (j > i) j = this.#bits(32 - Math.clz32(i + 1)); // as many bits as i + 1 has, until it fits
       [items[i], items[j]] = [items[j], items[i]];
     }
+    return items;
   }
 
   /** An index, drawn by its weight: the first where the running total exceeds a random part of the whole. */
@@ -458,7 +454,7 @@ export class Random {
 }
 
 // ---- B. Command line ------------------------------------------------------------------------------------
-// Imports may stand anywhere in a module. Ours stand here, as nothing above needs them.
+// Imports may stand anywhere in a module. Ours stand here, since nothing above needs them.
 import { isUtf8 } from 'node:buffer';
 import { realpathSync } from 'node:fs';
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
@@ -468,60 +464,55 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
-/** A mistake in what we were given, to be told in one line. Exit code 1: in the data, 2: in the arguments. */
+/** A mistake in what we were given, told in one line. */
 export class InputError extends Error {
-  readonly exitCode: number;
-  constructor(message: string, exitCode = 1) {
-    super(message);
-    this.exitCode = exitCode;
-  }
+  exitCode = 1; // 2 if the mistake is in the command line
 }
+const usageError = (message: string) => Object.assign(new InputError(message), { exitCode: 2 });
 
-/** Throws an InputError for an argument that is unknown, lacks its value, or is out of range. */
+/** Throws an InputError for an option that is unknown, lacks its value, or has one out of range. */
 export function parseCommandLine(args: string[]) {
-  const flagOf = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-  const flags = [...Object.keys(hyperparameters).map(flagOf), 'data'];
+  const rows = Object.entries(hyperparameters).map(([name, row]) => {
+    return { name, flag: name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`), row };
+  });
+  const flags = ['data', ...rows.map(({ flag }) => flag)];
   const options = Object.fromEntries(flags.map((flag) => [flag, { type: 'string' as const }]));
   const given: { [flag: string]: string | undefined } = {};
-  // Not strict, since parseArgs would take the -1 of "--seed -1" for an option.
+  // Not strict, as parseArgs would then take the -1 of "--seed -1" for an option.
   for (const token of parseArgs({ args, options, strict: false, tokens: true }).tokens) {
-    if (token.kind === 'positional') throw new InputError(`what is "${token.value}"? See --help`, 2);
+    if (token.kind === 'positional') throw usageError(`"${token.value}" is not an option; see --help`);
     if (token.kind !== 'option') continue;
     const { name, rawName, value } = token;
-    if (![...flags, 'help'].includes(name)) throw new InputError(`there is no ${rawName}; see --help`, 2);
-    if (name !== 'help' && !value) throw new InputError(`${rawName} needs a value; see --help`, 2);
-    given[name] = value ?? '';
+    if (name !== 'help' && !flags.includes(name)) throw usageError(`there is no ${rawName}; see --help`);
+    if (name !== 'help' && !value) throw usageError(`${rawName} needs a value; see --help`);
+    given[name] = value ?? 'yes';
   }
-  const config = Object.fromEntries(Object.entries(hyperparameters).map(([name, [standard, least, most]]) => {
-    const text = given[flagOf(name)] ?? String(standard);
-    const whole = Number.isInteger(standard);
+  const entries = rows.map(({ name, flag, row: [standard, least, most] }) => {
+    const text = given[flag] ?? String(standard);
     const n = text.trim() === '' ? NaN : Number(text);
-    if (!(n >= least && n <= most) || (whole && !Number.isInteger(n))) {
-      const range = `${whole ? 'whole number' : 'number'} from ${least} to ${most}`;
-      throw new InputError(`--${flagOf(name)} must be a ${range}, not "${text}"`, 2);
-    }
-    return [name, n];
-  })) as Config;
-  const { nEmbd, nHead } = config;
-  if (nEmbd % nHead) throw new InputError(`--n-embd ${nEmbd} must be a multiple of --n-head ${nHead}`, 2);
-  const rows = Object.entries(hyperparameters).map(([name, [standard, , , meaning]]) => {
-    return `  --${`${flagOf(name)} ${standard}`.padEnd(20)} ${meaning}\n`;
+    const whole = Number.isInteger(standard);
+    if (n >= least && n <= most && (Number.isInteger(n) || !whole)) return [name, n];
+    const kind = whole ? 'whole number' : 'number';
+    throw usageError(`--${flag} takes a ${kind} from ${least} to ${most}, not "${text}"`);
   });
-  const help = `Usage: npx -y tsx micro_gpt.ts [options], by default:\n${rows.join('')}` +
-    '  --data FILE_OR_URL    train on its lines, instead of on names.txt';
-  return { config, data: given['data'], help: given['help'] === undefined ? undefined : help };
+  const config = Object.fromEntries(entries) as Config;
+  if (config.nEmbd % config.nHead !== 0) {
+    throw usageError(`--n-embd ${config.nEmbd} must be a multiple of --n-head ${config.nHead}`);
+  }
+  const line = (option: string, meaning: string) => `\n  --${option.padEnd(20)} ${meaning}`;
+  const help = 'Usage: npx -y tsx micro_gpt.ts [options], which are by default'
+    + rows.map(({ flag, row: [standard, , , meaning] }) => line(`${flag} ${standard}`, meaning)).join('')
+    + line('data FILE_OR_URL', 'train on its lines; otherwise on input.txt, or names.txt from the net');
+  return { config, data: given['data'], help: given['help'] && help };
 }
 
-let waiting = ''; // lines for stdout, which go out together: that is faster than one by one
-let lastBreath = 0;
-const print = (line: string): void => { waiting += `${line}\n`; };
+const print = (line: string): void => { process.stdout.write(`${line}\n`); };
 const note = (line: string): void => { process.stderr.write(`micro_gpt: ${line}\n`); };
-const flush = (): void => { process.stdout.write(waiting); waiting = ''; };
 
-/** Every 50 ms, writes what waits and lets the world in: or else we would not hear that a pipe has closed. */
+let lastBreath = 0;
+/** Every 50 ms, lets the world in: otherwise we would never hear that the pipe we write to was closed. */
 async function breathe(): Promise<void> {
   if (performance.now() < lastBreath + 50) return;
-  flush();
   await nextTurn();
   lastBreath = performance.now();
 }
@@ -530,12 +521,12 @@ async function breathe(): Promise<void> {
 
 const namesUrl = 'https://raw.githubusercontent.com/karpathy/makemore/master/names.txt';
 
-/** Bytes as text. Throws an InputError unless they are a list in UTF-8. A byte-order mark is dropped. */
+/** Bytes as text, without a byte-order mark. Throws an InputError unless it is UTF-8 and could be a list. */
 function textOf(bytes: Uint8Array, name: string): string {
   if (!isUtf8(bytes)) {
     const lines = Buffer.from(bytes).toString('latin1').split('\n'); // latin1: a character for each byte
-    const line = 1 + lines.findIndex((text) => !isUtf8(Buffer.from(text, 'latin1')));
-    throw new InputError(`${name} is not UTF-8 text: see line ${line}`);
+    const bad = lines.findIndex((line) => !isUtf8(Buffer.from(line, 'latin1')));
+    throw new InputError(`${name} is not UTF-8 text: see line ${bad + 1}`);
   }
   const text = new TextDecoder().decode(bytes);
   if (text.trim() === '') throw new InputError(`${name} is empty, and should have a name on each line`);
@@ -565,19 +556,7 @@ async function download(url: string, patience: number): Promise<Uint8Array> {
     throw new InputError(`cannot download ${url}: ${reason}`);
   } finally {
     clearTimeout(timer);
-    abort.abort(); // the rest of an answer we do not want
-  }
-}
-
-/** Writes all of a file or nothing: beside it first, then in its place. */
-async function writeWhole(file: string, bytes: Uint8Array): Promise<void> {
-  const temporary = `${file}.${process.pid}.tmp`;
-  try {
-    await writeFile(temporary, bytes);
-    await rename(temporary, file);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
+    abort.abort(); // or the page that comes with a 404 would keep us waiting
   }
 }
 
@@ -595,7 +574,11 @@ export async function loadText(source?: string, folder = '.', url = namesUrl, pa
   try {
     const bytes = await download(url, patience);
     const text = textOf(bytes, url);
-    await writeWhole(file, bytes).catch((error: Error) => note(`cannot keep names.txt: ${error.message}`));
+    const temporary = `${file}.${process.pid}.tmp`; // renamed when complete: input.txt is whole or not there
+    await writeFile(temporary, bytes).then(() => rename(temporary, file)).catch((error: Error) => {
+      note(`cannot keep names.txt: ${error.message}`);
+      return rm(temporary, { force: true });
+    });
     return text;
   } catch (error) {
     note(`${(error as Error).message}; using the names built into this file`);
@@ -608,29 +591,27 @@ export async function loadText(source?: string, folder = '.', url = namesUrl, pa
 
 export const builtInNames = `
 aaliyah abdul abebe adam adela adriana agnes ahmed aiko aisha akira alba alejandro alex ali alice alma amara
-amina amir ana anders andrea andrei angela anh anika anita anna anton antonio arjun arthur aryan asha astrid
-atsuko ayesha aziz beatriz bela ben bianca bilal bjorn boris bruno camila carla carlos carmen catarina cecilia
-chen chiara chidi chika chloe claire clara daniel daria david deepa diana diego dilara dina dmitri eduardo ela
-elena elias elif elisa ella ema emil emilia emma emre enzo erik esther eva fatima felix femi fernanda filip
-finn fiona florian francesca frida gabriel giulia grace greta gustavo hana hannah hans haruto hassan heidi
-helena henrik hiroshi hugo ibrahim ida igor imani ines ingrid irina isabel isla iva ivan jack jakub james
-jamila jan jana javier joao johan jonas jorge jose juan julia kaito kamal karin karl kasia katya kemal kenji
-khadija kofi kwame laila lakshmi lars layla lea leila lena leo leon liam lin linh lior livia louis lucas lucia
-luis luka luna maja malik manuel marco maria marie mario marta martin mateo matilda maya mehmet mei mia miguel
-mika mila minh mohamed mona nadia naomi nia nikita nikolai nina noah noor nora olga oliver olivia omar oscar
-pablo paolo paula pedro petra pierre priya rafael rahul ravi rosa ruth sakura samira sana sara sasha sebastian
-selma sergei sofia sonia stefan sven tamar tariq tatiana thomas tomas tove uma valentina vera victor viktor
-wanjiru wei william yara yasmin yuki yusuf zainab zara zoe zofia
+amina amir ana anders andrea andrei angela anh anika anita anna anton antonio arjun arthur aryan asha ayesha
+aziz beatriz bela ben bilal bjorn boris bruno camila carla carlos carmen cecilia chen chiara chidi chika chloe
+claire clara daniel daria david deepa diana diego dina dmitri eduardo ela elena elias ella emil emilia emma
+erik esther eva fatima felix femi filip finn fiona francesca frida gabriel giulia grace greta gustavo hana
+hannah hans hassan helena henrik hiroshi hugo ibrahim ida igor imani ines ingrid irina isabel ivan jack jakub
+james jan javier joao johan jorge jose juan julia kamal karin karl kemal kenji khadija kofi kwame laila
+lakshmi lars layla lea leila lena leo leon liam lin linh livia louis lucas lucia luis luka luna maja malik
+manuel marco maria marta martin maya mehmet mei mia miguel mika mila mohamed mona nadia naomi nia nikolai nina
+noah noor nora olga oliver olivia omar oscar pablo paula pedro pierre priya rahul ravi rosa ruth sakura sana
+sara sasha sergei sofia sonia stefan sven tamar tariq tatiana thomas uma vera victor viktor wei william yara
+yuki yusuf zainab zara zoe
 `.trim().replace(/\s+/g, '\n');
 
 if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') note(`cannot write: ${error.message}`);
-    process.exit(error.code === 'EPIPE' ? 0 : 1); // whoever closed the pipe has read enough
+    process.exit(error.code === 'EPIPE' ? 0 : 1); // whoever closed the pipe has seen enough
   });
   main(process.argv.slice(2)).catch((error: unknown) => {
     if (!(error instanceof InputError)) throw error;
     note(error.message);
     process.exitCode = error.exitCode;
-  }).finally(flush);
+  });
 }

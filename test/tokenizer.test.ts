@@ -1,0 +1,80 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { InputError, splitDocuments, Tokenizer } from '../micro_gpt.ts';
+
+const letters = 'abcdefghijklmnopqrstuvwxyz';
+
+test('A document is a line without the space around it, and a blank line is none', () => {
+  const cases: [what: string, text: string, documents: string[]][] = [
+    ['one a line', 'emma\nolivia\n', ['emma', 'olivia']],
+    ['no line end at the end', 'emma\nolivia', ['emma', 'olivia']],
+    ['line ends of Windows', 'emma\r\nolivia\r\n', ['emma', 'olivia']],
+    ['line ends of an old Mac', 'emma\rolivia\r', ['emma', 'olivia']],
+    ['all line ends', 'emma\r\nolivia\rava\nmia', ['emma', 'olivia', 'ava', 'mia']],
+    ['blank lines', '\n\nemma\n\r\n \t \nolivia\n\n', ['emma', 'olivia']],
+    ['space around', '  emma\t\n\tolivia \n', ['emma', 'olivia']],
+    ['space inside', 'mary ann\n', ['mary ann']],
+    ['order and repetition', 'mia\nemma\nmia\n', ['mia', 'emma', 'mia']],
+    ['no line end', 'a\u2028b\vc\fd\u0085e', ['a\u2028b\vc\fd\u0085e']],
+    ['nothing', '', []],
+    ['nothing but space', ' \n\r\n\t', []],
+  ];
+  for (const [what, text, documents] of cases) assert.deepEqual(splitDocuments(text), documents, what);
+});
+
+test('"emma" is [26, 4, 12, 12, 0, 26]', () => {
+  assert.deepEqual(new Tokenizer(letters).encode('emma'), [26, 4, 12, 12, 0, 26]);
+});
+
+test('Every character of the text gets one token, and BOS the last', () => {
+  const tokenizer = new Tokenizer('emmaolivia');
+  assert.deepEqual(tokenizer.characters, ['a', 'e', 'i', 'l', 'm', 'o', 'v']);
+  assert.equal(tokenizer.bos, 7);
+  assert.equal(tokenizer.vocabSize, 8);
+  assert.deepEqual(tokenizer.encode('evil'), [7, 1, 6, 2, 3, 7]);
+});
+
+test('Tokens are in the order of code points, not of UTF-16 units', () => {
+  // By UTF-16 units, U+1D49C would come before U+FB01, as it begins with the unit U+D835.
+  const { characters } = new Tokenizer('\u{1D49C}\uFB01\u{1F600}zaé');
+  assert.deepEqual(characters, ['a', 'z', 'é', '\uFB01', '\u{1D49C}', '\u{1F600}']);
+});
+
+test('A document comes back from its tokens, one for each code point', () => {
+  const documents: [document: string, codePoints: number][] = [
+    ['emma', 4],
+    ['mary ann', 8],
+    ["o'neil", 6],
+    ['😀😎', 2],
+    ['👩‍👧', 3], // two people and the joiner between them
+    ['Zoe\u0301', 4], // the combining mark is a character, which this does not put together with its letter
+    ['Zo\u00e9', 3],
+    ['𝒜da', 3],
+    ['李雷', 2],
+    ['', 0],
+  ];
+  const tokenizer = new Tokenizer(documents.map(([document]) => document).join(''));
+  for (const [document, codePoints] of documents) {
+    const tokens = tokenizer.encode(document);
+    assert.equal(tokens.length, codePoints + 2, document);
+    assert.equal(tokens.at(0), tokenizer.bos);
+    assert.equal(tokens.at(-1), tokenizer.bos);
+    assert.equal(tokenizer.decode(tokens), document);
+  }
+});
+
+test('BOS stands for no character', () => {
+  const tokenizer = new Tokenizer(letters);
+  assert.equal(tokenizer.decode([26, 0, 26, 1, 26]), 'ab');
+});
+
+test('A character that is not in the dataset is an error that names it, an emoji whole', () => {
+  const tokenizer = new Tokenizer(`${letters}😎`); // begins with the same UTF-16 unit as the emoji below
+  for (const [document, character] of [['anné', 'é'], ['Emma', 'E'], ['a😀b', '😀'], ['zoe\u0301', '\u0301']]) {
+    assert.throws(
+      () => tokenizer.encode(document),
+      (error) => error instanceof InputError && error.exitCode === 1 && error.message.includes(character),
+      document,
+    );
+  }
+});

@@ -1,0 +1,236 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  adam, createModel, emptyCaches, gpt, lossOf, parameters, parseCommandLine, Random, sample, softmax, tidy,
+  Tokenizer, train, value,
+} from '../micro_gpt.ts';
+import type { Config, Model } from '../micro_gpt.ts';
+
+const small: Config = { ...parseCommandLine([]).config, nEmbd: 8, nHead: 2, blockSize: 6, numSteps: 10 };
+const documents = ['ab', 'cab', 'b'];
+const tokenizer = new Tokenizer('abc');
+
+function randomModel(settings: Partial<Config> = {}, vocabSize = tokenizer.vocabSize, seed = 1): Model {
+  const random = new Random(seed);
+  return createModel({ ...small, ...settings }, vocabSize, () => random.gauss(0, 0.3));
+}
+
+const dataOf = (model: Model): number[] => parameters(model).map((p) => p.data);
+const lossAsNumber = (model: Model, document: string): number =>
+  tidy(() => lossOf(model, tokenizer.encode(document)).data);
+const lossesOf = (model: Model): number[] => [...train(model, tokenizer, documents)].map(({ loss }) => loss);
+
+function assertClose(actual: number, expected: number, tolerance: number): void {
+  assert.ok(Math.abs(actual - expected) <= tolerance, `${actual} should be ${expected}`);
+}
+
+// ---- Adam
+
+test('adam makes the two steps that we work out by hand', () => {
+  const p = value(1);
+  const move = adam([p]);
+
+  // m = 0.15 * 2 = 0.3,                    without the bias 0.3 / 0.15 = 2
+  // v = 0.01 * 2 ** 2 = 0.04,              without the bias 0.04 / 0.01 = 4
+  // p = 1 - 0.1 * 2 / sqrt(4)
+  p.grad = 2;
+  move(0.1);
+  assertClose(p.data, 0.9, 1e-8);
+
+  // m = 0.85 * 0.3 + 0.15 * -1 = 0.105,    without the bias 0.105 / (1 - 0.85 ** 2) = 0.37837838
+  // v = 0.99 * 0.04 + 0.01 * 1 = 0.0496,   without the bias 0.0496 / (1 - 0.99 ** 2) = 2.49246231
+  // p = 0.9 - 0.2 * 0.37837838 / 1.57875340
+  p.grad = -1;
+  move(0.2);
+  assertClose(p.data, 0.85206618, 1e-8);
+});
+
+test('adam keeps the means of each parameter apart', () => {
+  const together = [value(1), value(2)];
+  const apart = [value(1), value(2)];
+  const move = adam(together);
+  const moves = apart.map((p) => adam([p]));
+  for (const grads of [[3, -1], [0, 5], [-2, 0.1]]) {
+    grads.forEach((grad, i) => { together[i].grad = apart[i].grad = grad; });
+    move(0.1);
+    moves.forEach((moveOne) => moveOne(0.1));
+    assert.deepEqual(together.map((p) => p.data), apart.map((p) => p.data));
+  }
+});
+
+test('the first step of adam has the size of the learning rate, whatever the size of the gradient', () => {
+  for (const grad of [1e-3, 1, 1000, -1000]) {
+    const p = value(5);
+    p.grad = grad;
+    adam([p])(0.01);
+    assertClose(p.data, 5 - 0.01 * Math.sign(grad), 1e-6);
+  }
+});
+
+test('adam adds 1e-8 to the root: a first gradient of 1e-8 makes half a step, and one of 0 none', () => {
+  const p = value(5), q = value(5);
+  p.grad = 1e-8;
+  adam([p, q])(0.01);
+  assertClose(p.data, 4.995, 1e-12);
+  assert.equal(q.data, 5);
+});
+
+test('adam takes other constants', () => {
+  const p = value(5);
+  p.grad = 2;
+  const move = adam([p], 0, 0, 2);
+  move(1); // m = 2, v = 4
+  assert.equal(p.data, 4.5);
+});
+
+test('adam clears the gradients', () => {
+  const p = value(5);
+  p.grad = 2;
+  adam([p])(0.01);
+  assert.equal(p.grad, 0);
+});
+
+// ---- Training
+
+test('train walks from document to document and round again, and from learningRate evenly down to 0', () => {
+  const settings = { numSteps: 8, learningRate: 0.2 };
+  const model = randomModel(settings);
+  const steps = [...train(model, tokenizer, documents)];
+
+  const byHand = randomModel(settings);
+  const move = adam(parameters(byHand));
+  const rates = [0.2, 0.175, 0.15, 0.125, 0.1, 0.075, 0.05, 0.025];
+  const expected = ['ab', 'cab', 'b', 'ab', 'cab', 'b', 'ab', 'cab'].map((document, i) => {
+    const loss = lossAsNumber(byHand, document);
+    tidy(() => lossOf(byHand, tokenizer.encode(document)).backward());
+    move(rates[i]);
+    return { step: i + 1, loss };
+  });
+
+  steps.forEach(({ step, loss }, i) => {
+    assert.equal(step, expected[i].step);
+    assertClose(loss, expected[i].loss, 1e-12);
+  });
+  assert.equal(steps.length, 8);
+  dataOf(model).forEach((x, i) => assertClose(x, dataOf(byHand)[i], 1e-12));
+});
+
+test('a single step moves parameters by the learning rate, and leaves no gradient behind', () => {
+  const model = randomModel({ numSteps: 1, learningRate: 0.03 });
+  const before = dataOf(model);
+  lossesOf(model);
+  const moves = dataOf(model).map((x, i) => Math.abs(x - before[i]));
+  assertClose(Math.max(...moves), 0.03, 1e-8);
+  assert.ok(parameters(model).every((p) => p.grad === 0));
+});
+
+test('with 0 steps, nothing happens', () => {
+  const model = randomModel({ numSteps: 0 });
+  assert.deepEqual(lossesOf(model), []);
+  assert.deepEqual(dataOf(model), dataOf(randomModel()));
+});
+
+test('training goes no further than its caller wants to hear', () => {
+  const model = randomModel();
+  const steps = train(model, tokenizer, documents);
+  assert.deepEqual(dataOf(model), dataOf(randomModel()));
+  steps.next();
+  const afterOne = dataOf(model);
+  steps.return();
+  steps.next();
+  assert.deepEqual(dataOf(model), afterOne);
+  assert.notDeepEqual(afterOne, dataOf(randomModel()));
+});
+
+test('the same seed gives the same losses, and another seed gives others', () => {
+  assert.deepEqual(lossesOf(randomModel()), lossesOf(randomModel()));
+  assert.notDeepEqual(lossesOf(randomModel({}, tokenizer.vocabSize, 2)), lossesOf(randomModel()));
+});
+
+test('a model trained on one word knows it by heart, and says it', () => {
+  const tokenizer = new Tokenizer('hello');
+  const settings = { numSteps: 100, learningRate: 0.03, temperature: 0.1 };
+  const model = randomModel(settings, tokenizer.vocabSize);
+  const losses = [...train(model, tokenizer, ['hello'])].map(({ loss }) => loss);
+  assert.ok(losses[0] > 1 && losses[99] < 0.05, `from ${losses[0]} to ${losses[99]}`);
+  assert.equal(sample(model, tokenizer, new Random(1)), 'hello');
+});
+
+test('training and sampling give all their slots back', () => {
+  const model = randomModel();
+  const before = value(0).slot;
+  lossesOf(model);
+  sample(model, tokenizer, new Random(1));
+  assert.equal(value(0).slot, before + 1);
+});
+
+// ---- Sampling
+
+/** A model of a, b and BOS that gives these logits at all times. */
+function modelWithLogits(logits: number[], settings: Partial<Config>): Model {
+  const model = createModel({ ...small, nEmbd: 1, nHead: 1, ...settings }, 3, () => 0);
+  model.wte.forEach(([x]) => { x.data = 1e6; }); // which rmsnorm makes 1
+  model.lmHead.forEach(([x], i) => { x.data = logits[i]; });
+  return model;
+}
+const ab = new Tokenizer('ab');
+
+/** How large a part of 5000 samples each document makes up. */
+function frequencies(model: Model, tokenizer: Tokenizer): (document: string) => number {
+  const random = new Random(1);
+  const counts = new Map<string, number>();
+  for (let i = 0; i < 5000; i++) {
+    const document = sample(model, tokenizer, random);
+    counts.set(document, (counts.get(document) ?? 0) + 1);
+  }
+  return (document) => (counts.get(document) ?? 0) / 5000;
+}
+
+test('a sample of a model that never says BOS fills the block to its last character', () => {
+  const model = modelWithLogits([0, 0, -1000], { blockSize: 5 });
+  for (let seed = 0; seed < 20; seed++) assert.match(sample(model, ab, new Random(seed)), /^[ab]{5}$/);
+});
+
+test('a sample of a model that only says BOS is empty', () => {
+  assert.equal(sample(modelWithLogits([0, 0, 1000], {}), ab, new Random(1)), '');
+});
+
+test('samples vary in length, but none is longer than the block', () => {
+  const lengths = new Set<number>();
+  const model = modelWithLogits([0, 0, 0], { blockSize: 3 });
+  const random = new Random(1);
+  for (let i = 0; i < 200; i++) lengths.add(sample(model, ab, random).length);
+  assert.deepEqual([...lengths].sort(), [0, 1, 2, 3]);
+});
+
+test('at a low temperature, a sample takes the likeliest character', () => {
+  for (const temperature of [1e-6, 1e-3, 0.01]) {
+    const model = modelWithLogits([0, 0.3, -0.1], { temperature, blockSize: 4 });
+    for (let seed = 0; seed < 20; seed++) assert.equal(sample(model, ab, new Random(seed)), 'bbbb');
+  }
+});
+
+test('at temperature 1, first characters are as frequent as the model finds them likely', () => {
+  const model = randomModel({ temperature: 1, blockSize: 1 });
+  const probabilities = tidy(() =>
+    softmax(gpt(model, tokenizer.bos, 0, emptyCaches(model))).map((p) => p.data));
+  const frequency = frequencies(model, tokenizer);
+  ['a', 'b', 'c', ''].forEach((document, i) => assertClose(frequency(document), probabilities[i], 0.02));
+  assert.ok(Math.max(...probabilities) - Math.min(...probabilities) > 0.1); // so that it tells them apart
+});
+
+test('temperature 0.5 turns probabilities of [0.25, 0.75] into [0.1, 0.9]', () => {
+  const logits = [Math.log(0.25), Math.log(0.75), -1000];
+  const frequency = frequencies(modelWithLogits(logits, { temperature: 0.5, blockSize: 1 }), ab);
+  assertClose(frequency('a'), 0.1, 0.01);
+  assertClose(frequency('b'), 0.9, 0.01);
+});
+
+test('a document is as frequent as its loss says it is likely', () => {
+  const model = randomModel({ temperature: 1, blockSize: 6 });
+  const frequency = frequencies(model, tokenizer);
+  for (const document of ['', 'a', 'b', 'ca', 'bb']) {
+    const likelihood = Math.exp(-lossAsNumber(model, document) * (document.length + 1)); // and 1 for its end
+    assertClose(frequency(document), likelihood, 0.015);
+  }
+});
