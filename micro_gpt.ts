@@ -1,24 +1,25 @@
 /**
- * micro_gpt.ts: a GPT that reads a list of names, learns how names are made, and invents new ones.
- * All of it is in this file, without dependencies. Read from the top: each section needs only those above.
+ * micro_gpt.ts: a GPT that learns from a list of names to predict the next letter, and so invents new names.
+ * All of it is in this file, without dependencies, and its output is that of Andrej Karpathy's microgpt in
+ * Python. Read 1 to 7 in this order; A to D are only their tools.
  *
  *   npx -y tsx micro_gpt.ts            (--help tells what can be changed)
  *
  *   1 Hyperparameters   2 Dataset and tokenizer   3 Autograd   4 Model   5 Training   6 Sampling   7 Main
- *   For the curious: A Random numbers   B Command line   C Reading and downloading   D Built-in names
+ *   A Random numbers    B Command line            C Reading and downloading         D Built-in names
  */
 
 // ---- 1. Hyperparameters ---------------------------------------------------------------------------------
-// Chosen by us, before training; parameters are what training finds. nEmbd is --n-embd on the command line.
+// We choose these; training finds the parameters. Sections 4 to 6 explain them. In a shell nEmbd is --n-embd.
 
 const hyperparameters = {
   //             default  least    most  meaning
   nEmbd:        [     16,     1,   1024, 'width: how many numbers stand for a token'],
   nHead:        [      4,     1,   1024, 'attention heads, among which the width is divided'],
-  nLayer:       [      1,     1,    100, 'layers, or transformer blocks, one after another'],
+  nLayer:       [      1,     1,    100, 'layers, one after another'],
   blockSize:    [     16,     1,   4096, 'context: how many positions the model can see'],
   numSteps:     [   1000,     0,    1e9, 'training steps, one document each'],
-  learningRate: [   0.01,     0,   1000, 'size of the first training step; the others shrink evenly to 0'],
+  learningRate: [   0.01,     0,   1000, 'size of the first training step; later ones shrink towards 0'],
   temperature:  [    0.5,  1e-6,    1e6, 'of sampling: near 0 always the likeliest, above 1 bolder'],
   numSamples:   [     20,     0,    1e9, 'how many documents to invent'],
   seed:         [     42,     0, Number.MAX_SAFE_INTEGER, 'of the random numbers: same seed, same output'],
@@ -26,18 +27,18 @@ const hyperparameters = {
 export type Config = Record<keyof typeof hyperparameters, number>;
 
 // ---- 2. Dataset and tokenizer ---------------------------------------------------------------------------
-// In: a text with one document (here, a name) a line. Out: each document as tokens, which are whole numbers.
+// In: a text with one document (here, a name) per line. Out: each document as tokens, whole numbers.
 
 export const splitDocuments = (text: string): string[] =>
   text.split(/\r\n?|\n/).map((line) => line.trim()).filter((line) => line !== '');
 
 /**
- * A token is a character's place in code point order, a = 0 ... z = 25, or BOS (beginning of sequence), 26,
- * which goes on both sides: "emma" -> [26, 4, 12, 12, 0, 26]. The first is what the "e" is predicted from,
- * and by predicting the last one the model learns where names end.
+ * The vocabulary: the characters of the dataset, sorted and numbered (a = 0 ... z = 25), and BOS (beginning
+ * of sequence, 26), which goes on both sides: "emma" -> [26, 4, 12, 12, 0, 26]. The model predicts each token
+ * from those before: "e" from BOS alone, and at the end BOS, which is how it learns where names end.
  */
 export class Tokenizer {
-  readonly characters: string[]; // token -> character: a code point, not a UTF-16 unit, so an emoji is one
+  readonly characters: string[]; // by token; code points, so that no surrogate pair is split
   get bos() { return this.characters.length; }
   get vocabSize() { return this.characters.length + 1; }
 
@@ -51,12 +52,12 @@ export class Tokenizer {
     return [this.bos, ...Array.from(document, (character) => this.characters.indexOf(character)), this.bos];
   }
   decode(tokens: number[]): string {
-    return tokens.map((token) => this.characters[token] ?? '').join('');
+    return tokens.map((token) => this.characters[token] ?? '').join(''); // nothing for BOS
   }
 }
 
 // ---- 3. Autograd ----------------------------------------------------------------------------------------
-// In: arithmetic on Values. Out: the gradient of the result by every Value that went into it.
+// In: arithmetic on Values, numbers that remember how they were made. Out: the gradient of each Value.
 //
 // Training asks of each parameter: if it grew a bit, how fast would the loss (how wrong the model is) grow?
 // That rate is its gradient. An operation knows only its local derivatives: how fast its result grows with
@@ -64,15 +65,15 @@ export class Tokenizer {
 // twice. Take c = a * b + a at a = 2, b = 3, so c = 8: a acts through the product at rate b = 3 and directly
 // at rate 1, so a.grad is 4; b.grad is a = 2.
 //
-// Each result goes to the end of a tape. Its operands are there already, so the tape is in topological order:
-// on the way back we come to a Value after all that was made from it, when its gradient is complete.
+// Each result takes the next slot of a tape, after its operands: a topological order. So backward(), walking
+// it from the end, comes to a Value after all that was made from it, when its gradient is complete.
 
-const data = [NaN]; //                  the scalar in each slot; slot 0 holds none, and means "no operand"
+const data = [NaN]; //                  the number in each slot; slot 0 has none, and stands for "no operand"
 const grad = [NaN]; //                  its gradient
 const left = [0], right = [0]; //       the slots of its operands
 const dLeft = [NaN], dRight = [NaN]; // the local derivatives by these
-const terms = [0]; //                   how many products were summed, where dot() made it
-const handles: Value[] = []; //         the Value of each slot, made once and used again in every step
+const terms = [0]; //                   of how many products it is the sum, if dot() made it; else 0
+const handles: Value[] = []; //         the Value of each slot, kept when the slot is freed, and used again
 let top = 1; //                         the next free slot
 let leaves = 1; //                      below this slot nothing has operands, so the way back ends here
 
@@ -92,9 +93,9 @@ function record(result: number, a: Operand = 0, dA = 0, b: Operand = 0, dB = 0):
   while (handles.length <= top) handles.push(new Value());
   return handles[top++];
 }
-export const value = (x: number): Value => record(x); // made from nothing else: a parameter, an input
+export const value = (x: number): Value => record(x); // made from no other: a parameter
 
-/** A scalar that knows what it was made from: a handle on a slot of the tape. */
+/** A number that remembers how it was made: a handle on a slot of the tape. */
 export class Value {
   readonly slot = handles.length;
   get data() { return data[this.slot]; }
@@ -102,7 +103,7 @@ export class Value {
   get grad() { return grad[this.slot]; }
   set grad(x) { grad[this.slot] = x; }
 
-  //                              the result               its derivative by this, and by y
+  //                              the result               its derivative by this, by y
   add(y: Operand) { return record(this.data + raw(y),      this, 1,          y, 1); }
   sub(y: Operand) { return record(this.data - raw(y),      this, 1,          y, -1); }
   mul(y: Operand) { return record(this.data * raw(y),      this, raw(y),     y, this.data); }
@@ -113,23 +114,23 @@ export class Value {
   relu()          { return record(Math.max(0, this.data),  this, this.data > 0 ? 1 : 0); }
   neg()           { return record(-this.data,              this, -1); }
 
-  /** Adds to the grad of all that this was made from. Once per result; clear the grads that you keep. */
+  /** Adds to the grad of all that this was made from. Call it once per result, with all grads at 0. */
   backward(): void {
     this.grad = 1; // it grows as fast as itself
     for (let slot = this.slot; slot >= leaves; slot--) {
       const g = grad[slot];
-      if (g === 0) continue; // no part of this, or without effect, like a relu below 0
+      if (g === 0) continue; // not part of this result, or without effect on it
       grad[left[slot]] += dLeft[slot] * g;
       grad[right[slot]] += dRight[slot] * g;
       for (let a = left[slot], b = right[slot], end = a + terms[slot]; a < end; a++, b++) {
-        grad[a] += data[b] * g; // the derivative of a product by one factor is the other
+        grad[a] += data[b] * g; // for dot(): the derivative of a product by one factor is the other
         grad[b] += data[a] * g;
       }
     }
   }
 }
 
-/** Values in neighbouring slots of the tape. Only vector() can make one, so that the type is kept true. */
+/** Values in neighbouring slots, as dot() needs them. `neighbours` exists for the type checker only. */
 export type Vector = readonly Value[] & { readonly neighbours: true };
 const asVector = (values: readonly Value[]): Vector => values as Vector;
 
@@ -145,14 +146,14 @@ export function vector(n: number, make: (i: number) => Value): Vector {
 }
 
 /**
- * The sum of all a[i] * b[i]. A GPT is made of these, so one takes one slot instead of 2n - 1, and the tape
- * only notes its first two operands: the others are their neighbours. This is where the speed comes from.
+ * The sum of all a[i] * b[i]. Most of a GPT's work is this, so to be fast it takes one slot, not 2n - 1: the
+ * tape notes a[0], b[0] and n, and backward() finds the other operands, their neighbours, by itself.
  */
 export function dot(a: Vector, b: Vector): Value {
   const n = a.length, p = a[0].slot, q = b[0].slot;
-  let sum = 0;
-  for (let i = 0; i < n; i++) sum += data[p + i] * data[q + i];
-  const result = record(sum, a[0], 0, b[0], 0);
+  let total = 0;
+  for (let i = 0; i < n; i++) total += data[p + i] * data[q + i];
+  const result = record(total, a[0], 0, b[0], 0); // no local derivatives: they are the operands' data
   terms[result.slot] = n;
   return result;
 }
@@ -169,19 +170,19 @@ export function tidy<T>(body: () => T): T {
 }
 
 // ---- 4. Model -------------------------------------------------------------------------------------------
-// In: a token, its position, and a cache of those before. Out: the logits, a score for each token of the
-// vocabulary: how likely it is to come next. On the way, x is a vector of nEmbd numbers.
+// In: a token, its position, and caches of what those before it left. Out: the logits, a score for each token
+// of the vocabulary: how likely it is to come next. In between, x (nEmbd numbers) stands for the token.
 
 type Matrix = readonly Vector[]; // one vector a row
 export const sum = (x: readonly Value[]): Value => x.reduce((total, xi) => total.add(xi));
 export const add = (x: Vector, y: Vector): Vector => vector(x.length, (i) => x[i].add(y[i]));
 export const relu = (x: Vector): Vector => vector(x.length, (i) => x[i].relu());
-// (rows, columns) x (columns) -> (rows): how well does x match each row?
+// (rows, columns), (columns) -> (rows): how well does x match each row?
 export const linear = (w: Matrix, x: Vector): Vector => vector(w.length, (row) => dot(w[row], x));
 
 /**
- * Scores to probabilities, positive and 1 in all: [0, 1.0986] -> [0.25, 0.75], as e ** 1.0986 = 3.
- * Subtracting the largest divides all powers alike and so changes nothing, but e ** 1000 would be Infinity.
+ * Scores to probabilities, which add up to 1: [0, 1.0986] -> [0.25, 0.75], as e ** 0 = 1 and e ** 1.0986 = 3.
+ * Without subtracting the largest, which divides all powers alike, e ** 1000 would be Infinity.
  */
 export function softmax(scores: readonly Value[]): Vector {
   const largest = Math.max(...scores.map((score) => score.data));
@@ -192,14 +193,14 @@ export function softmax(scores: readonly Value[]): Vector {
 
 /**
  * Scales x to a mean square of 1, so that numbers neither explode nor vanish from layer to layer: [3, 4] ->
- * [0.8485, 1.1314]. The 1e-5 is for x = 0. RMSNorm: Zhang and Sennrich 2019.
+ * [0.8485, 1.1314]. The 1e-5 is for x = 0. RMS is root mean square: Zhang and Sennrich 2019.
  */
 export function rmsnorm(x: Vector): Vector {
   const scale = dot(x, x).div(x.length).add(1e-5).pow(-0.5);
   return vector(x.length, (i) => x[i].mul(scale));
 }
 
-/** The parameters, by their usual names, in matrices of (rows, columns). Each number comes from `draw`. */
+/** The parameters: matrices of (rows, columns). `draw` is random, since equal rows would stay equal. */
 export function createModel(config: Config, vocabSize: number, draw: () => number) {
   const matrix = (rows: number, columns: number): Matrix =>
     Array.from({ length: rows }, () => vector(columns, () => value(draw())));
@@ -208,12 +209,12 @@ export function createModel(config: Config, vocabSize: number, draw: () => numbe
     config,
     wte: matrix(vocabSize, nEmbd), //    token embedding: row i stands for token i
     wpe: matrix(blockSize, nEmbd), //    position embedding: row i stands for position i
-    lmHead: matrix(vocabSize, nEmbd), // language model head: row i scores token i
+    lmHead: matrix(vocabSize, nEmbd), // the way out, called language model head: row i scores token i
     layers: Array.from({ length: nLayer }, () => ({
       wq: matrix(nEmbd, nEmbd), //       query: what a position looks for
       wk: matrix(nEmbd, nEmbd), //       key: what it is found by
       wv: matrix(nEmbd, nEmbd), //       value: what it says when found
-      wo: matrix(nEmbd, nEmbd), //       output: what becomes of what it heard
+      wo: matrix(nEmbd, nEmbd), //       output: mixes what the heads heard
       fc1: matrix(4 * nEmbd, nEmbd), //  fully connected: four times as wide ...
       fc2: matrix(nEmbd, 4 * nEmbd), //  ... and back
     })),
@@ -221,17 +222,18 @@ export function createModel(config: Config, vocabSize: number, draw: () => numbe
 }
 export type Model = ReturnType<typeof createModel>;
 type Layer = Model['layers'][number];
-// All in a row: by default 27 * 16 + 16 * 16 + 27 * 16 + 12 * 16 * 16 = 4192 parameters.
+// In one list: by default 27 * 16 + 16 * 16 + 27 * 16 + (4 + 4 + 4) * 16 * 16 = 4192 parameters.
 export const parameters = ({ wte, wpe, lmHead, layers }: Model): Value[] =>
   [wte, wpe, lmHead, ...layers.flatMap((layer) => Object.values(layer))].flat(2);
 
-type Cache = { keys: Vector[]; values: Vector[] }; // of a layer: one of each per position so far
+type Cache = { keys: Vector[]; values: Vector[] }; // of a layer: a key and a value per position so far
 export const emptyCaches = (model: Model): Cache[] => model.layers.map(() => ({ keys: [], values: [] }));
 
 /**
- * Attention lets positions learn from each other: the query of this one is compared with the keys of all so
- * far (later ones are not in the cache yet), and their values are averaged, better matches weighing more.
- * Each head does so on a part of the vectors, headDim wide. Vaswani et al. 2017.
+ * Attention lets a position use what came before: its query is compared with the keys of all so far (its own
+ * too; later ones are not in the cache yet), and their values are averaged, better matches weighing more.
+ * Each head does so on its own part of the vectors, headDim wide, so that it can look for something else.
+ * Vaswani et al. 2017. (nEmbd) -> (nEmbd)
  */
 function attention(x: Vector, layer: Layer, { keys, values }: Cache, nHead: number): Vector {
   const headDim = x.length / nHead;
@@ -240,24 +242,24 @@ function attention(x: Vector, layer: Layer, { keys, values }: Cache, nHead: numb
   values.push(linear(layer.wv, x));
   const weights = Array.from({ length: nHead }, (_, head) => {
     const part = (v: Vector) => asVector(v.slice(head * headDim, (head + 1) * headDim));
-    const own = part(query);
-    // A dot grows like the root of its length. If that were left in, softmax in a wide head would give
-    // nearly all to one position, and no gradient to the others.
-    return softmax(keys.map((key) => dot(own, part(key)).div(Math.sqrt(headDim))));
+    const q = part(query);
+    // A dot of n random terms grows like the root of n: undivided, softmax in a wide head would give nearly
+    // all to one position, and no gradient to the others.
+    return softmax(keys.map((key) => dot(q, part(key)).div(Math.sqrt(headDim))));
   }); // (nHead, positions so far)
-  const columns = x.map((_, i) => vector(values.length, (t) => values[t][i])); // (nEmbd, positions so far)
+  const columns = x.map((_, i) => vector(values.length, (t) => values[t][i])); // by dimension, for dot()
   const heard = vector(x.length, (i) => dot(weights[Math.floor(i / headDim)], columns[i]));
   return linear(layer.wo, heard);
 }
 
-// The multi-layer perceptron, where a position thinks for itself: widen, keep what is positive, narrow.
+// Multi-layer perceptron, where a position thinks for itself. Without relu, two linears do no more than one.
 const mlp = (x: Vector, layer: Layer): Vector => linear(layer.fc2, relu(linear(layer.fc1, x)));
 
 /** The logits, (vocabSize), for what follows a token. Call it position by position, with the same caches. */
 export function gpt(model: Model, token: number, position: number, caches: Cache[]): Vector {
   let x = rmsnorm(add(model.wte[token], model.wpe[position]));
   model.layers.forEach((layer, i) => {
-    // Each part adds to x and does not replace it (a residual), so gradients have a straight way back.
+    // Each part adds to x instead of replacing it (a residual), so gradients have a straight way back.
     x = add(x, attention(rmsnorm(x), layer, caches[i], model.config.nHead));
     x = add(x, mlp(rmsnorm(x), layer));
   });
@@ -269,8 +271,8 @@ export function gpt(model: Model, token: number, position: number, caches: Cache
 
 /**
  * How wrong the model is about a document: the mean of -log(the probability it gave to the token that came).
- * Certainty costs 0; to guess evenly among 27 costs ln 27 = 3.30, about what the first step will show.
- * A document longer than the block is cut to its first blockSize predictions.
+ * Sure and right costs 0; guessing evenly among 27 tokens costs log 27 = 3.30, about what step 1 will show.
+ * Only the first blockSize predictions count.
  */
 export function lossOf(model: Model, tokens: number[]): Value {
   const n = Math.min(model.config.blockSize, tokens.length - 1);
@@ -283,15 +285,15 @@ export function lossOf(model: Model, tokens: number[]): Value {
 }
 
 /**
- * Adam (Kingma and Ba 2014): makes a function that moves each parameter against its gradient. It keeps two
- * running means: m, of the gradient, evens out single documents; v, of its square, is what we divide by the
- * root of, so that all move about as fast. Both start at 0, too small by a known factor, which is divided
- * out: the first step is just the learning rate.
+ * Adam (Kingma and Ba 2014): makes a function that moves each parameter against its gradient, to lower the
+ * loss. It uses two running means (beta: the share of the old mean that stays): m, of the gradient, evens out
+ * single documents; v, of its square: dividing by its root makes all move about as fast. Both start at 0, too
+ * small by 1 - beta ** step; dividing by this makes the first step just the learning rate.
  */
 export function adam(parameters: Value[], beta1 = 0.85, beta2 = 0.99, epsilon = 1e-8) {
   const m = new Float64Array(parameters.length);
   const v = new Float64Array(parameters.length);
-  let [power1, power2] = [1, 1]; // beta1 and beta2, to the number of steps
+  let [power1, power2] = [1, 1]; // beta1 ** step and beta2 ** step
   return (learningRate: number): void => {
     power1 *= beta1;
     power2 *= beta2;
@@ -306,17 +308,18 @@ export function adam(parameters: Value[], beta1 = 0.85, beta2 = 0.99, epsilon = 
   };
 }
 
-/** Trains on one document a step, in order and round again, and yields the loss of each. */
+/** Trains on one document per step, in order, over and over, and yields the loss of each. */
 export function* train(model: Model, tokenizer: Tokenizer, documents: string[]) {
   const { numSteps, learningRate } = model.config;
   const move = adam(parameters(model));
   for (let step = 0; step < numSteps; step++) {
     const tokens = tokenizer.encode(documents[step % documents.length]);
     const loss = tidy(() => {
-      const loss = lossOf(model, tokens);
-      loss.backward();
-      return loss.data;
+      const result = lossOf(model, tokens);
+      result.backward();
+      return result.data;
     });
+    if (!Number.isFinite(loss)) throw new InputError(`step ${step + 1}: loss ${loss}; lower --learning-rate`);
     move(learningRate * (1 - step / numSteps)); // large steps to get there, small ones to settle
     yield { step: step + 1, loss };
   }
@@ -326,9 +329,8 @@ export function* train(model: Model, tokenizer: Tokenizer, documents: string[]) 
 // In: a trained model. Out: a document that nobody wrote.
 
 /**
- * Draws a token by its probability, takes it as the next input, and so on until BOS or the end of the block.
- * Logits divided by a temperature below 1 lie further apart, which favours the likely: 0.5 turns
- * [0.25, 0.75] into [0.1, 0.9].
+ * Draws a token by its probability, takes it as the next input, and so on until BOS or blockSize tokens.
+ * A temperature below 1 moves logits apart and favours the likely: 0.5 makes [0.1, 0.9] of [0.25, 0.75].
  */
 export function sample(model: Model, tokenizer: Tokenizer, random: Random): string {
   const { blockSize, temperature } = model.config;
@@ -350,10 +352,10 @@ export function sample(model: Model, tokenizer: Tokenizer, random: Random): stri
 // In: the arguments of the command line. Out: the loss of each step, and then the samples.
 
 export async function main(args: string[]): Promise<void> {
-  const { config, data, help } = parseCommandLine(args);
+  const { config, source, help } = parseCommandLine(args);
   if (help) return print(help);
   const random = new Random(config.seed);
-  const documents = random.shuffle(splitDocuments(await loadText(data)));
+  const documents = random.shuffle(splitDocuments(await loadText(source)));
   print(`num docs: ${documents.length}`);
   const tokenizer = new Tokenizer(documents.join(''));
   print(`vocab size: ${tokenizer.vocabSize}`);
@@ -375,8 +377,8 @@ export async function main(args: string[]): Promise<void> {
 // ---- A. Random numbers ----------------------------------------------------------------------------------
 
 /**
- * CPython's random.Random, so that our output is the original's: the Mersenne Twister MT19937 (Matsumoto and
- * Nishimura 1998) and what CPython makes of its words. Takes whole seeds from 0 to 2 ** 53 - 1, or throws.
+ * The numbers of Python's random.Random: the Mersenne Twister MT19937 (Matsumoto and Nishimura 1998) and what
+ * CPython makes of its 32-bit words. Throws unless the seed is whole, from 0 to 2 ** 53 - 1.
  */
 export class Random {
   readonly #state = new Uint32Array(624);
@@ -454,7 +456,7 @@ export class Random {
 }
 
 // ---- B. Command line ------------------------------------------------------------------------------------
-// Imports may stand anywhere in a module. Ours stand here, since nothing above needs them.
+// Imports may stand anywhere in a module: these are for the tools below.
 import { isUtf8 } from 'node:buffer';
 import { realpathSync } from 'node:fs';
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
@@ -470,7 +472,7 @@ export class InputError extends Error {
 }
 const usageError = (message: string) => Object.assign(new InputError(message), { exitCode: 2 });
 
-/** Throws an InputError for an option that is unknown, lacks its value, or has one out of range. */
+/** The settings, or the text of --help. Throws an InputError for an option that is unknown or wrong. */
 export function parseCommandLine(args: string[]) {
   const rows = Object.entries(hyperparameters).map(([name, row]) => {
     return { name, flag: name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`), row };
@@ -478,11 +480,11 @@ export function parseCommandLine(args: string[]) {
   const flags = ['data', ...rows.map(({ flag }) => flag)];
   const options = Object.fromEntries(flags.map((flag) => [flag, { type: 'string' as const }]));
   const given: { [flag: string]: string | undefined } = {};
-  // Not strict, as parseArgs would then take the -1 of "--seed -1" for an option.
-  for (const token of parseArgs({ args, options, strict: false, tokens: true }).tokens) {
-    if (token.kind === 'positional') throw usageError(`"${token.value}" is not an option; see --help`);
-    if (token.kind !== 'option') continue;
-    const { name, rawName, value } = token;
+  // Strict, parseArgs would take the -1 of "--seed -1" for an option.
+  for (const arg of parseArgs({ args, options, strict: false, tokens: true }).tokens) {
+    if (arg.kind === 'positional') throw usageError(`"${arg.value}" is not an option; see --help`);
+    if (arg.kind !== 'option') continue;
+    const { name, rawName, value } = arg;
     if (name !== 'help' && !flags.includes(name)) throw usageError(`there is no ${rawName}; see --help`);
     if (name !== 'help' && !value) throw usageError(`${rawName} needs a value; see --help`);
     given[name] = value ?? 'yes';
@@ -500,10 +502,10 @@ export function parseCommandLine(args: string[]) {
     throw usageError(`--n-embd ${config.nEmbd} must be a multiple of --n-head ${config.nHead}`);
   }
   const line = (option: string, meaning: string) => `\n  --${option.padEnd(20)} ${meaning}`;
-  const help = 'Usage: npx -y tsx micro_gpt.ts [options], which are by default'
+  const help = 'Usage: npx -y tsx micro_gpt.ts [options]. Their defaults and meanings:'
     + rows.map(({ flag, row: [standard, , , meaning] }) => line(`${flag} ${standard}`, meaning)).join('')
     + line('data FILE_OR_URL', 'train on its lines; otherwise on input.txt, or names.txt from the net');
-  return { config, data: given['data'], help: given['help'] && help };
+  return { config, source: given['data'], help: given['help'] && help };
 }
 
 const print = (line: string): void => { process.stdout.write(`${line}\n`); };
@@ -604,6 +606,7 @@ sara sasha sergei sofia sonia stefan sven tamar tariq tatiana thomas uma vera vi
 yuki yusuf zainab zara zoe
 `.trim().replace(/\s+/g, '\n');
 
+// The program starts here, unless the file was imported.
 if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') note(`cannot write: ${error.message}`);

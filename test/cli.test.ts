@@ -120,7 +120,7 @@ test('Without arguments, everything has the default of the original', () => {
       nEmbd: 16, nHead: 4, nLayer: 1, blockSize: 16, numSteps: 1000, learningRate: 0.01, temperature: 0.5,
       numSamples: 20, seed: 42,
     },
-    data: undefined,
+    source: undefined,
     help: undefined,
   });
 });
@@ -144,9 +144,9 @@ test('An argument that is unknown or lacks its value is refused and named', () =
 });
 
 test('An argument can be written with "=", and counts if it is the last of its kind', () => {
-  const { config, data } = parseCommandLine(['--seed=1', '--data=a.txt', '--data', 'b.txt', '--seed', '2']);
+  const { config, source } = parseCommandLine(['--seed=1', '--data=a.txt', '--data', 'b.txt', '--seed', '2']);
   assert.equal(config.seed, 2);
-  assert.equal(data, 'b.txt');
+  assert.equal(source, 'b.txt');
 });
 
 describe('The program', parallel, () => {
