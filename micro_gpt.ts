@@ -1,12 +1,12 @@
 /**
  * micro_gpt.ts: a GPT that learns from a list of names to predict the next letter, and so invents new names.
  * All of it is in this file, without dependencies, and its output is that of Andrej Karpathy's microgpt in
- * Python. Read 1 to 7 in this order; A to D are only their tools.
+ * Python. Read 1 to 7 in this order; A to F are only their tools.
  *
  *   npx -y tsx micro_gpt.ts            (--help tells what can be changed)
  *
  *   1 Hyperparameters   2 Dataset and tokenizer   3 Autograd   4 Model   5 Training   6 Sampling   7 Main
- *   A Random numbers    B Command line            C Reading and downloading         D Built-in names
+ *   A Random numbers    B Command line   C Looking inside   D Terminal   E Downloading   F Built-in names
  */
 
 // ---- 1. Hyperparameters ---------------------------------------------------------------------------------
@@ -22,6 +22,7 @@ const hyperparameters = {
   learningRate: [   0.01,     0,   1000, 'size of the first training step; later ones shrink towards 0'],
   temperature:  [    0.5,  1e-6,    1e6, 'of sampling: near 0 always the likeliest, above 1 bolder'],
   numSamples:   [     20,     0,    1e9, 'how many documents to invent'],
+  eval:         [      0,     0,    1e9, 'documents to keep out of training, to measure the loss on'],
   seed:         [     42,     0, Number.MAX_SAFE_INTEGER, 'of the random numbers: same seed, same output'],
 } as const;
 export type Config = Record<keyof typeof hyperparameters, number>;
@@ -226,8 +227,10 @@ type Layer = Model['layers'][number];
 export const parameters = ({ wte, wpe, lmHead, layers }: Model): Value[] =>
   [wte, wpe, lmHead, ...layers.flatMap((layer) => Object.values(layer))].flat(2);
 
-type Cache = { keys: Vector[]; values: Vector[] }; // of a layer: a key and a value per position so far
-export const emptyCaches = (model: Model): Cache[] => model.layers.map(() => ({ keys: [], values: [] }));
+// Of a layer, per position so far: a key, a value, and the weights of each head, only for section C to show.
+type Cache = { keys: Vector[]; values: Vector[]; seen: Vector[][] };
+const emptyCache = (): Cache => ({ keys: [], values: [], seen: [] });
+export const emptyCaches = (model: Model): Cache[] => model.layers.map(emptyCache);
 
 /**
  * Attention lets a position use what came before: its query is compared with the keys of all so far (its own
@@ -235,7 +238,7 @@ export const emptyCaches = (model: Model): Cache[] => model.layers.map(() => ({ 
  * Each head does so on its own part of the vectors, headDim wide, so that it can look for something else.
  * Vaswani et al. 2017. (nEmbd) -> (nEmbd)
  */
-function attention(x: Vector, layer: Layer, { keys, values }: Cache, nHead: number): Vector {
+function attention(x: Vector, layer: Layer, { keys, values, seen }: Cache, nHead: number): Vector {
   const headDim = x.length / nHead;
   const query = linear(layer.wq, x);
   keys.push(linear(layer.wk, x));
@@ -247,6 +250,7 @@ function attention(x: Vector, layer: Layer, { keys, values }: Cache, nHead: numb
     // all to one position, and no gradient to the others.
     return softmax(keys.map((key) => dot(q, part(key)).div(Math.sqrt(headDim))));
   }); // (nHead, positions so far)
+  seen.push(weights);
   const columns = x.map((_, i) => vector(values.length, (t) => values[t][i])); // by dimension, for dot()
   const heard = vector(x.length, (i) => dot(weights[Math.floor(i / headDim)], columns[i]));
   return linear(layer.wo, heard);
@@ -332,13 +336,14 @@ export function* train(model: Model, tokenizer: Tokenizer, documents: string[]) 
  * Draws a token by its probability, takes it as the next input, and so on until BOS or blockSize tokens.
  * A temperature below 1 moves logits apart and favours the likely: 0.5 makes [0.1, 0.9] of [0.25, 0.75].
  */
-export function sample(model: Model, tokenizer: Tokenizer, random: Random): string {
+export function sample(model: Model, tokenizer: Tokenizer, random: Random, prompt = ''): string {
   const { blockSize, temperature } = model.config;
   return tidy(() => {
     const caches = emptyCaches(model);
-    const tokens = [tokenizer.bos];
+    const tokens = tokenizer.encode(prompt).slice(0, -1);
     for (let position = 0; position < blockSize; position++) {
       const logits = gpt(model, tokens[position], position, caches);
+      if (position < tokens.length - 1) continue; // still reading the prompt
       const probabilities = softmax(logits.map((logit) => logit.div(temperature)));
       const next = random.choose(probabilities.map((p) => p.data));
       if (next === tokenizer.bos) break;
@@ -352,24 +357,25 @@ export function sample(model: Model, tokenizer: Tokenizer, random: Random): stri
 // In: the arguments of the command line. Out: the loss of each step, and then the samples.
 
 export async function main(args: string[]): Promise<void> {
-  const { config, source, help } = parseCommandLine(args);
+  const { config, source, help, prompt, explain } = parseCommandLine(args);
   if (help) return print(help);
   const random = new Random(config.seed);
   const documents = random.shuffle(splitDocuments(await loadText(source)));
   print(`num docs: ${documents.length}`);
   const tokenizer = new Tokenizer(documents.join(''));
   print(`vocab size: ${tokenizer.vocabSize}`);
+  tokenizer.encode(`${prompt ?? ''}${explain ?? ''}`); // throws now what would throw after the training
+  const heldOut = holdOut(documents, config);
   const model = createModel(config, tokenizer.vocabSize, () => random.gauss(0, 0.08));
   print(`num params: ${parameters(model).length}`);
 
-  const pad = (n: number, width: number) => String(n).padStart(width);
-  for (const { step, loss } of train(model, tokenizer, documents)) {
-    print(`step ${pad(step, 4)} / ${pad(config.numSteps, 4)} | loss ${loss.toFixed(4)}`);
-    await breathe();
-  }
+  await watch(train(model, tokenizer, documents), config.numSteps, Math.log(tokenizer.vocabSize));
+  if (heldOut.length > 0) print(evaluate(model, tokenizer, documents.slice(0, config.numSteps), heldOut));
+  if (explain) return print(explainWord(model, tokenizer, explain));
+
   print('\n--- inference (new, hallucinated names) ---');
   for (let i = 1; i <= config.numSamples; i++) {
-    print(`sample ${pad(i, 2)}: ${sample(model, tokenizer, random)}`);
+    print(`sample ${String(i).padStart(2)}: ${sample(model, tokenizer, random, prompt)}`);
     await breathe();
   }
 }
@@ -458,7 +464,7 @@ export class Random {
 // ---- B. Command line ------------------------------------------------------------------------------------
 // Imports may stand anywhere in a module: these are for the tools below.
 import { isUtf8 } from 'node:buffer';
-import { realpathSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import process from 'node:process';
@@ -477,7 +483,7 @@ export function parseCommandLine(args: string[]) {
   const rows = Object.entries(hyperparameters).map(([name, row]) => {
     return { name, flag: name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`), row };
   });
-  const flags = ['data', ...rows.map(({ flag }) => flag)];
+  const flags = ['data', 'prompt', 'explain', ...rows.map(({ flag }) => flag)];
   const options = Object.fromEntries(flags.map((flag) => [flag, { type: 'string' as const }]));
   const given: { [flag: string]: string | undefined } = {};
   // Strict, parseArgs would take the -1 of "--seed -1" for an option.
@@ -486,8 +492,10 @@ export function parseCommandLine(args: string[]) {
     if (arg.kind !== 'option') continue;
     const { name, rawName, value } = arg;
     if (name !== 'help' && !flags.includes(name)) throw usageError(`there is no ${rawName}; see --help`);
-    if (name !== 'help' && !value) throw usageError(`${rawName} needs a value; see --help`);
-    given[name] = value ?? 'yes';
+    if (name !== 'help' && (!value || value.startsWith('--'))) {
+      throw usageError(`${rawName} needs a value; see --help`);
+    }
+    given[name] = value || 'yes';
   }
   const entries = rows.map(({ name, flag, row: [standard, least, most] }) => {
     const text = given[flag] ?? String(standard);
@@ -501,25 +509,166 @@ export function parseCommandLine(args: string[]) {
   if (config.nEmbd % config.nHead !== 0) {
     throw usageError(`--n-embd ${config.nEmbd} must be a multiple of --n-head ${config.nHead}`);
   }
+  const prompt = given['prompt'];
+  if (prompt && [...prompt].length >= config.blockSize) {
+    throw usageError(`--prompt "${prompt}" leaves no room in a block of ${config.blockSize}`);
+  }
   const line = (option: string, meaning: string) => `\n  --${option.padEnd(20)} ${meaning}`;
   const help = 'Usage: npx -y tsx micro_gpt.ts [options]. Their defaults and meanings:'
     + rows.map(({ flag, row: [standard, , , meaning] }) => line(`${flag} ${standard}`, meaning)).join('')
-    + line('data FILE_OR_URL', 'train on its lines; otherwise on input.txt, or names.txt from the net');
-  return { config, source: given['data'], help: given['help'] && help };
+    + line('data FILE_OR_URL', 'train on its lines; otherwise on input.txt, or names.txt from the net')
+    + line('prompt TEXT', 'what the samples begin with')
+    + line('explain WORD', 'instead of samples, show how the model reads WORD');
+  return { config, source: given['data'], prompt, explain: given['explain'], help: given['help'] && help };
 }
+
+// ---- C. Looking inside ----------------------------------------------------------------------------------
+
+/** Takes the last --eval documents away from training. Throws an InputError if that would leave none. */
+function holdOut(documents: string[], { eval: count, numSteps }: Config): string[] {
+  const left = documents.length - count;
+  if (left < 1) throw new InputError(`--eval ${count} leaves nothing of ${documents.length} documents`);
+  if (count > 0 && left < numSteps) print(`held out: ${count} docs`); // else training never comes to them
+  return documents.splice(left);
+}
+
+/** The mean loss per character on documents, and that of two simple ways to guess. One line each. */
+export function evaluate(model: Model, tokenizer: Tokenizer, trained: string[], heldOut: string[]): string {
+  const { vocabSize } = tokenizer;
+  const counts = Array.from({ length: vocabSize }, () => new Array<number>(vocabSize).fill(1)); // add-one
+  for (const tokens of trained.map((document) => tokenizer.encode(document))) {
+    for (let i = 1; i < tokens.length; i++) counts[tokens[i - 1]][tokens[i]]++;
+  }
+  const totals = counts.map((row) => row.reduce((total, count) => total + count));
+  let [n, loss, bigram] = [0, 0, 0];
+  for (const document of heldOut) {
+    const tokens = tokenizer.encode(document).slice(0, model.config.blockSize + 1);
+    n += tokens.length - 1;
+    loss += tidy(() => lossOf(model, tokens).data) * (tokens.length - 1);
+    for (let i = 1; i < tokens.length; i++) {
+      bigram -= Math.log(counts[tokens[i - 1]][tokens[i]] / totals[tokens[i - 1]]);
+    }
+  }
+  return `\n--- evaluation (loss per character, ${heldOut.length} docs never trained on) ---\n`
+    + `this model:      ${(loss / n).toFixed(4)}\n`
+    + `guessing evenly: ${Math.log(vocabSize).toFixed(4)}\n`
+    + `bigram table:    ${(bigram / n).toFixed(4)}`; // the last character alone, as counted in training
+}
+
+/** How the model reads a word: what it expects at each position, and where each head looks. 80 columns. */
+export function explainWord(model: Model, tokenizer: Tokenizer, word: string): string {
+  const tokens = tokenizer.encode(word).slice(0, model.config.blockSize + 1);
+  const n = tokens.length - 1;
+  const wide = /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\uff00-\uff60\u{1f000}-\u{3ffff}]/u;
+  const show = (token: number) => { // in two columns, which a wide character fills by itself
+    const character = tokenizer.characters[token] ?? '.'; // BOS
+    return wide.test(character) ? character : `${character} `;
+  };
+  const percent = (p: number) => `${Math.round(100 * p)}%`.padStart(4);
+  const bar = (eighths: number) => ('█'.repeat(eighths / 8) + ' ▏▎▍▌▋▊▉'[eighths % 8]).slice(0, 4).padEnd(4);
+  return tidy(() => {
+    const caches = emptyCaches(model);
+    const lines = tokens.slice(0, n).map((token, position) => {
+      const probabilities = softmax(gpt(model, token, position, caches)).map((p) => p.data);
+      const next = tokens[position + 1];
+      const likeliest = [...probabilities.entries()].sort(([, p], [, q]) => q - p).slice(0, 5);
+      return `${show(token)}-> ${show(next)}${percent(probabilities[next])}`
+        + ` ${(-Math.log(probabilities[next])).toFixed(2).padStart(5)} `
+        + likeliest.map(([token, p]) => `  ${show(token)}${bar(Math.round(32 * p))}${percent(p)}`).join('');
+    });
+    const gap = ' '.repeat(Math.max(2, 16 - 2 * n));
+    const maps = caches.flatMap(({ seen }, layer) => seen[0].map((_, head) => [
+      `layer ${layer + 1}, head ${head + 1}`.padEnd(2 + 2 * n + gap.length),
+      `  ${tokens.slice(0, n).map(show).join('')}${gap}`,
+      ...seen.map((weights, position) => {
+        const shades = weights[head].map((weight) => Math.round(4 * Math.sqrt(weight.data)));
+        const cells = shades.map((shade) => ' ░▒▓█'[shade].repeat(2));
+        return `${show(tokens[position])}${cells.join('').padEnd(2 * n)}${gap}`;
+      }),
+    ]));
+    lines.unshift(`\n--- how the model reads "${word}" ---`, '          p  loss   the five likeliest');
+    lines.push('\nand where each position (row) looks (column):');
+    const across = Math.floor(80 / (2 + 2 * n + gap.length)) || 1;
+    for (let i = 0; i < maps.length; i += across) {
+      const side = maps.slice(i, i + across);
+      lines.push('', ...maps[i].map((_, row) => side.map((map) => map[row]).join('').trimEnd()));
+    }
+    return lines.join('\n');
+  });
+}
+
+// ---- D. Terminal ----------------------------------------------------------------------------------------
 
 const print = (line: string): void => { process.stdout.write(`${line}\n`); };
 const note = (line: string): void => { process.stderr.write(`micro_gpt: ${line}\n`); };
 
 let lastBreath = 0;
-/** Every 50 ms, lets the world in: otherwise we would never hear that the pipe we write to was closed. */
+/** Every 50 ms, lets the world in: otherwise we would not hear of Ctrl-C, or that our pipe was closed. */
 async function breathe(): Promise<void> {
   if (performance.now() < lastBreath + 50) return;
   await nextTurn();
   lastBreath = performance.now();
 }
 
-// ---- C. Reading and downloading -------------------------------------------------------------------------
+/** Prints each step; on a terminal, in a line that redraws, with the curve at the end. Ctrl-C stops it. */
+async function watch(steps: ReturnType<typeof train>, numSteps: number, guessing: number): Promise<void> {
+  // Not with NO_COLOR or TERM=dumb, but Deno would stop to ask whether we may look at these.
+  const redraws = process.stdout.isTTY && (process.versions['deno'] || process.stdout.hasColors());
+  const width = Math.min(process.stdout.columns || 80, 80) - 1;
+  const pad = (n: number) => String(n).padStart(4);
+  const losses: number[] = [];
+  const start = performance.now();
+  const draw = () => {
+    const step = losses.length;
+    const perSecond = step / ((performance.now() - start) / 1000);
+    const line = [
+      `step ${pad(step)} / ${pad(numSteps)}`, `loss ${means(losses.slice(-50), 1)[0].toFixed(4)}`,
+      blocks(losses, guessing, 16, 1)[0], `${perSecond.toFixed(0)} steps/s`,
+      `${((numSteps - step) / perSecond).toFixed(0)} s left`,
+    ].join(' | ');
+    process.stdout.write(`\r${line.slice(0, width)}\x1b[K`); // [K clears what the last line had more
+  };
+  let [stopped, drawn] = [false, 0];
+  const stop = () => { stopped = true; };
+  process.once('SIGINT', stop); // once: a second Ctrl-C ends the program
+  for (const { step, loss } of steps) {
+    losses.push(loss);
+    if (!redraws) print(`step ${pad(step)} / ${pad(numSteps)} | loss ${loss.toFixed(4)}`);
+    if (redraws && performance.now() > drawn + 100) {
+      draw();
+      drawn = performance.now();
+    }
+    await breathe();
+    if (stopped) break;
+  }
+  process.off('SIGINT', stop);
+  if (!redraws || losses.length === 0) return;
+  draw();
+  const lowest = Math.min(...means(losses, width - 6), guessing).toFixed(2).padStart(5);
+  print(`\n\n${guessing.toFixed(2).padStart(5)}┬${' guessing evenly '.padEnd(width - 6, '┄')}`);
+  for (const row of blocks(losses, guessing, width - 6, 5)) print(`     │${row}`);
+  print(`${lowest}┴${'─'.repeat(width - 6)}`);
+  print(`      step 1${`step ${losses.length}`.padStart(width - 12)}`);
+}
+
+/** The means of n equal stretches of some numbers; of fewer, if there are not as many numbers. */
+function means(numbers: number[], n: number): number[] {
+  const edge = (i: number) => Math.floor((i * numbers.length) / Math.min(n, numbers.length));
+  return Array.from({ length: Math.min(n, numbers.length) }, (_, i) => {
+    return numbers.slice(edge(i), edge(i + 1)).reduce((a, b) => a + b) / (edge(i + 1) - edge(i));
+  });
+}
+/** Their curve in blocks, from the lowest up to `top`, in so many rows. */
+function blocks(numbers: number[], top: number, width: number, height: number): string[] {
+  const columns = means(numbers, width);
+  const lowest = Math.min(...columns, top);
+  const levels = columns.map((x) => Math.round((8 * height * (x - lowest)) / (top - lowest || 1)));
+  const block = (level: number) => ' ▁▂▃▄▅▆▇█'[Math.max(0, Math.min(8, level))];
+  return Array.from({ length: height }, (_, row) =>
+    levels.map((level) => block(level - 8 * (height - 1 - row))).join(''));
+}
+
+// ---- E. Downloading -------------------------------------------------------------------------------------
 
 const namesUrl = 'https://raw.githubusercontent.com/karpathy/makemore/master/names.txt';
 
@@ -588,7 +737,7 @@ export async function loadText(source?: string, folder = '.', url = namesUrl, pa
   }
 }
 
-// ---- D. Built-in names ----------------------------------------------------------------------------------
+// ---- F. Built-in names ----------------------------------------------------------------------------------
 // For a run without a network: common first names from many languages.
 
 export const builtInNames = `
@@ -607,7 +756,8 @@ yuki yusuf zainab zara zoe
 `.trim().replace(/\s+/g, '\n');
 
 // The program starts here, unless the file was imported.
-if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
+const started = [process.argv[1] ?? '', `${process.argv[1]}.ts`].filter((file) => existsSync(file));
+if (started.some((file) => realpathSync(file) === fileURLToPath(import.meta.url))) {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') note(`cannot write: ${error.message}`);
     process.exit(error.code === 'EPIPE' ? 0 : 1); // whoever closed the pipe has seen enough

@@ -125,7 +125,7 @@ test('the tape grows by itself, and keeps what is on it', () => {
     const xs = Array.from({ length: 100_000 }, (_, i) => value(i));
     xs.forEach((x, i) => { x.grad = -i; });
     for (let i = 0; i < 100_000; i++) value(1);
-    assert.ok(xs.every((x, i) => x.data === i && x.grad === -i));
+    assert.ok(xs.every((x, i) => x.data === i && x.grad === -i), 'all data and gradients are kept');
   });
 });
 

@@ -118,9 +118,9 @@ test('Without arguments, everything has the default of the original', () => {
   assert.deepEqual(parseCommandLine([]), {
     config: {
       nEmbd: 16, nHead: 4, nLayer: 1, blockSize: 16, numSteps: 1000, learningRate: 0.01, temperature: 0.5,
-      numSamples: 20, seed: 42,
+      numSamples: 20, eval: 0, seed: 42,
     },
-    source: undefined,
+    source: undefined, prompt: undefined, explain: undefined,
     help: undefined,
   });
 });
@@ -129,6 +129,7 @@ test('An argument that is unknown or lacks its value is refused and named', () =
   const cases: [args: string[], named: RegExp][] = [
     [['--nEmbd', '16'], /--nEmbd/],
     [['--seeds', '1'], /--seeds/],
+    [['--constructor=1'], /--constructor/],
     [['--no-help'], /--no-help/],
     [['-s', '1'], /-s\b/],
     [['--help', '--toString'], /--toString/],
@@ -209,6 +210,15 @@ describe('The program', parallel, () => {
     assert.match(stderr, oneLine);
     assert.match(stderr, /input\.txt/);
     assert.equal(stdout, '');
+    assert.equal(code, 1);
+  });
+
+  test('ends with one line and exit code 1 if the learning rate is too high to learn', async (t) => {
+    const folder = await temporaryFolder(t, 'emma\nava\n');
+    const { stdout, stderr, code } = await run(t, folder, ['--learning-rate', '1000']);
+    assert.match(stderr, oneLine);
+    assert.match(stderr, /--learning-rate/);
+    assert.doesNotMatch(stdout, /NaN|Infinity|sample/);
     assert.equal(code, 1);
   });
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
-  adam, createModel, emptyCaches, gpt, lossOf, parameters, parseCommandLine, Random, sample, softmax, tidy,
-  Tokenizer, train, value,
+  adam, createModel, emptyCaches, gpt, InputError, lossOf, parameters, parseCommandLine, Random, sample,
+  softmax, tidy, Tokenizer, train, value,
 } from '../micro_gpt.ts';
 import type { Config, Model } from '../micro_gpt.ts';
 
@@ -121,7 +121,7 @@ test('a single step moves parameters by the learning rate, and leaves no gradien
   lossesOf(model);
   const moves = dataOf(model).map((x, i) => Math.abs(x - before[i]));
   assertClose(Math.max(...moves), 0.03, 1e-8);
-  assert.ok(parameters(model).every((p) => p.grad === 0));
+  assert.ok(parameters(model).every((p) => p.grad === 0), 'all gradients are 0');
 });
 
 test('with 0 steps, nothing happens', () => {
@@ -140,6 +140,14 @@ test('training goes no further than its caller wants to hear', () => {
   steps.next();
   assert.deepEqual(dataOf(model), afterOne);
   assert.notDeepEqual(afterOne, dataOf(randomModel()));
+});
+
+test('a loss that is not finite stops training before it spoils the parameters', () => {
+  const model = randomModel();
+  model.lmHead[0][0].data = Infinity;
+  const before = dataOf(model);
+  assert.throws(() => lossesOf(model), InputError);
+  assert.deepEqual(dataOf(model), before);
 });
 
 test('the same seed gives the same losses, and another seed gives others', () => {
@@ -216,7 +224,7 @@ test('at temperature 1, first characters are as frequent as the model finds them
     softmax(gpt(model, tokenizer.bos, 0, emptyCaches(model))).map((p) => p.data));
   const frequency = frequencies(model, tokenizer);
   ['a', 'b', 'c', ''].forEach((document, i) => assertClose(frequency(document), probabilities[i], 0.02));
-  assert.ok(Math.max(...probabilities) - Math.min(...probabilities) > 0.1); // so that it tells them apart
+  assert.ok(Math.max(...probabilities) - Math.min(...probabilities) > 0.1, 'they can be told apart');
 });
 
 test('temperature 0.5 turns probabilities of [0.25, 0.75] into [0.1, 0.9]', () => {
