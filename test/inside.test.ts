@@ -204,7 +204,8 @@ const terminal = { skip: noScript !== undefined && 'no script(1) here, which mak
 
 /** What the program writes to a terminal of 70 columns. */
 function onTerminal(environment: string, ...args: string[]): string {
-  const command = `stty cols 70; ${environment} ${[process.execPath, ...program, ...tiny, ...args].join(' ')}`;
+  const clean = 'env -u CI -u NO_COLOR -u FORCE_COLOR -u NODE_DISABLE_COLORS';
+  const command = `stty cols 70; ${clean} ${environment} ${[process.execPath, ...program, ...tiny, ...args].join(' ')}`;
   const { stdout } = spawnSync('script', ['-qec', command, '/dev/null'], { encoding: 'utf8', input: '' });
   return stdout.replaceAll('\r\n', '\n');
 }
