@@ -76,7 +76,7 @@ const dLeft = [NaN], dRight = [NaN]; // the local derivatives by these
 const terms = [0]; //                   of how many products it is the sum, if dot() made it; else 0
 const handles: Value[] = []; //         the Value of each slot, kept when the slot is freed, and used again
 let top = 1; //                         the next free slot
-let leaves = 1; //                      below this slot nothing has operands, so the way back ends here
+let leaves = 1; //                      below this slot are only leaves, so the way back ends here
 
 type Operand = Value | number; // a plain number is a constant, and has no gradient
 const raw = (x: Operand): number => (typeof x === 'number' ? x : x.data);
@@ -115,8 +115,9 @@ export class Value {
   relu()          { return record(Math.max(0, this.data),  this, this.data > 0 ? 1 : 0); }
   neg()           { return record(-this.data,              this, -1); }
 
-  /** Adds to the grad of all that this was made from. Call it once per result, with all grads at 0. */
+  /** Adds to the grad of each leaf (a Value without operands), and sets that of each result on the way. */
   backward(): void {
+    for (let slot = leaves; slot < top; slot++) if (left[slot] !== 0) grad[slot] = 0; // of earlier calls
     this.grad = 1; // it grows as fast as itself
     for (let slot = this.slot; slot >= leaves; slot--) {
       const g = grad[slot];
@@ -151,6 +152,7 @@ export function vector(n: number, make: (i: number) => Value): Vector {
  * tape notes a[0], b[0] and n, and backward() finds the other operands, their neighbours, by itself.
  */
 export function dot(a: Vector, b: Vector): Value {
+  if (a.length !== b.length) throw new RangeError(`a dot of ${a.length} Values and ${b.length}`);
   const n = a.length, p = a[0].slot, q = b[0].slot;
   let total = 0;
   for (let i = 0; i < n; i++) total += data[p + i] * data[q + i];

@@ -384,3 +384,22 @@ test('random programs of tidies in tidies have the gradients of a graph of objec
     run(3);
   }
 });
+
+test('a second backward() adds to the gradients of leaves, and starts afresh for the results', () => {
+  const x = value(5);
+  const [first, second] = [x.mul(2), x.mul(3)];
+  first.backward();
+  second.backward();
+  assert.equal(x.grad, 5);
+  const middle = x.mul(x);
+  const end = middle.mul(4);
+  x.grad = 0;
+  end.backward();
+  end.backward();
+  assert.deepEqual([x.grad, middle.grad], [80, 4]);
+});
+
+test('a dot of Vectors that differ in length is refused', () => {
+  const ones = (n: number) => vector(n, () => value(1));
+  assert.throws(() => dot(ones(3), ones(1)), /3.*1/);
+});
