@@ -93,6 +93,17 @@ test('the sum in the comment on parameters is their number, in README and in the
   assert.deepEqual([...new Set(readme.match(/\b\d+(?= parameters)/g))], [String(total)]);
 });
 
+test('the numbers in the exercises are right', () => {
+  const [two, tied] = stated(/`num params: (\d+)`.*`num params: (\d+)`/s, readme);
+  assert.equal(parameters(createModel({ ...config, nLayer: 2 }, 27, () => 0)).length, two);
+  const model = createModel(config, 27, () => 0);
+  assert.equal(parameters(model).length - model.lmHead.flat().length, tied);
+  const [factor, slope] = stated(/e \*\* \(-([\d.]+) \* x\).*Its gradient at 0 is ([\d.]+)/, readme);
+  const x = value(0);
+  x.div(x.mul(-factor).exp().add(1)).backward();
+  assert.equal(x.grad, slope);
+});
+
 test('guessing evenly among 27 costs what the comment and README say', () => {
   for (const [count, cost] of [
     stated(/guessing evenly among (\d+) tokens costs log 27 = ([\d.]+)/),
