@@ -30,6 +30,7 @@ export type Config = Record<keyof typeof hyperparameters, number>;
 // ---- 2. Dataset and tokenizer ---------------------------------------------------------------------------
 // In: a text with one document (here, a name) per line. Out: each document as tokens, whole numbers.
 
+/** The lines of a text, without the space around them and without blank ones. */
 export const splitDocuments = (text: string): string[] =>
   text.split(/\r\n?|\n/).map((line) => line.trim()).filter((line) => line !== '');
 
@@ -52,8 +53,9 @@ export class Tokenizer {
     if (unknown !== undefined) throw new InputError(`the character "${unknown}" is not in the dataset`);
     return [this.bos, ...Array.from(document, (character) => this.characters.indexOf(character)), this.bos];
   }
+  /** The characters of tokens, in one string. BOS has none. */
   decode(tokens: number[]): string {
-    return tokens.map((token) => this.characters[token] ?? '').join(''); // nothing for BOS
+    return tokens.map((token) => this.characters[token] ?? '').join('');
   }
 }
 
@@ -94,11 +96,12 @@ function record(result: number, a: Operand = 0, dA = 0, b: Operand = 0, dB = 0):
   while (handles.length <= top) handles.push(new Value());
   return handles[top++];
 }
-export const value = (x: number): Value => record(x); // made from no other: a parameter
+/** A Value made from no other: a parameter. */
+export const value = (x: number): Value => record(x);
 
 /** A number that remembers how it was made: a handle on a slot of the tape. */
 export class Value {
-  readonly slot = handles.length;
+  readonly slot = handles.length; // where its handle is going to be, too
   get data() { return data[this.slot]; }
   set data(x) { data[this.slot] = x; }
   get grad() { return grad[this.slot]; }
@@ -177,10 +180,13 @@ export function tidy<T>(body: () => T): T {
 // of the vocabulary: how likely it is to come next. In between, x (nEmbd numbers) stands for the token.
 
 type Matrix = readonly Vector[]; // one vector a row
+/** The sum of all. */
 export const sum = (x: readonly Value[]): Value => x.reduce((total, xi) => total.add(xi));
+/** The sums of pairs: (n), (n) -> (n). */
 export const add = (x: Vector, y: Vector): Vector => vector(x.length, (i) => x[i].add(y[i]));
+/** What is positive, and 0 for the rest: (n) -> (n). */
 export const relu = (x: Vector): Vector => vector(x.length, (i) => x[i].relu());
-// (rows, columns), (columns) -> (rows): how well does x match each row?
+/** How well x matches each row: (rows, columns), (columns) -> (rows). */
 export const linear = (w: Matrix, x: Vector): Vector => vector(w.length, (row) => dot(w[row], x));
 
 /**
@@ -225,13 +231,14 @@ export function createModel(config: Config, vocabSize: number, draw: () => numbe
 }
 export type Model = ReturnType<typeof createModel>;
 type Layer = Model['layers'][number];
-// In one list: by default 27 * 16 + 16 * 16 + 27 * 16 + (4 + 4 + 4) * 16 * 16 = 4192 parameters.
+/** In one list: by default 27 * 16 + 16 * 16 + 27 * 16 + (4 + 4 + 4) * 16 * 16 = 4192 parameters. */
 export const parameters = ({ wte, wpe, lmHead, layers }: Model): Value[] =>
   [wte, wpe, lmHead, ...layers.flatMap((layer) => Object.values(layer))].flat(2);
 
 // Of a layer, per position so far: a key, a value, and the weights of each head, only for section C to show.
 type Cache = { keys: Vector[]; values: Vector[]; seen: Vector[][] };
 const emptyCache = (): Cache => ({ keys: [], values: [], seen: [] });
+/** What to start a document with: for each layer a cache without positions. */
 export const emptyCaches = (model: Model): Cache[] => model.layers.map(emptyCache);
 
 /**
@@ -258,7 +265,7 @@ function attention(x: Vector, layer: Layer, { keys, values, seen }: Cache, nHead
   return linear(layer.wo, heard);
 }
 
-// Multi-layer perceptron, where a position thinks for itself. Without relu, two linears do no more than one.
+/** Multi-layer perceptron: a position thinks for itself. Without relu, two linears do no more than one. */
 const mlp = (x: Vector, layer: Layer): Vector => linear(layer.fc2, relu(linear(layer.fc1, x)));
 
 /** The logits, (vocabSize), for what follows a token. Call it position by position, with the same caches. */
@@ -358,6 +365,7 @@ export function sample(model: Model, tokenizer: Tokenizer, random: Random, promp
 // ---- 7. Main --------------------------------------------------------------------------------------------
 // In: the arguments of the command line. Out: the loss of each step, and then the samples.
 
+/** Runs the program. Throws an InputError for a mistake in the arguments or the data. */
 export async function main(args: string[]): Promise<void> {
   const { config, source, help, prompt, explain } = parseCommandLine(args);
   if (help) return print(help);
@@ -616,7 +624,7 @@ async function breathe(): Promise<void> {
 async function watch(steps: ReturnType<typeof train>, numSteps: number, guessing: number): Promise<void> {
   // Not with NO_COLOR or TERM=dumb, but Deno would stop to ask whether we may look at these.
   const redraws = process.stdout.isTTY && (process.versions['deno'] || process.stdout.hasColors());
-  const width = Math.min(process.stdout.columns || 80, 80) - 1;
+  const width = Math.max(40, Math.min(process.stdout.columns || 80, 80)) - 1;
   const pad = (n: number) => String(n).padStart(4);
   const losses: number[] = [];
   const start = performance.now();
@@ -630,15 +638,16 @@ async function watch(steps: ReturnType<typeof train>, numSteps: number, guessing
     ].join(' | ');
     process.stdout.write(`\r${line.slice(0, width)}\x1b[K`); // [K clears what the last line had more
   };
-  let [stopped, drawn] = [false, 0];
+  let [stopped, drawAt] = [false, 0];
   const stop = () => { stopped = true; };
   process.once('SIGINT', stop); // once: a second Ctrl-C ends the program
   for (const { step, loss } of steps) {
-    losses.push(loss);
-    if (!redraws) print(`step ${pad(step)} / ${pad(numSteps)} | loss ${loss.toFixed(4)}`);
-    if (redraws && performance.now() > drawn + 100) {
+    if (redraws) losses.push(loss);
+    else print(`step ${pad(step)} / ${pad(numSteps)} | loss ${loss.toFixed(4)}`);
+    const now = performance.now();
+    if (redraws && now > drawAt) {
       draw();
-      drawn = performance.now();
+      drawAt = now + Math.max(100, 100 * (performance.now() - now)); // so it costs 1 % of the time at most
     }
     await breathe();
     if (stopped) break;
