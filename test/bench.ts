@@ -1,36 +1,27 @@
 /**
- * Times a training step (loss, backward, Adam) of micro_gpt.ts and of the same model on the plain object graph.
- *   node --import tsx test/bench.ts
- * Each measurement has a process of its own: this file calls itself, with arguments.
+ * Times a training step (loss, backward, Adam) of micro_gpt.ts and of the same model on plain objects, each
+ * in a process of its own (this file, with arguments): node --import tsx test/bench.ts
  */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { cpus, totalmem } from 'node:os';
+import { spawnSync } from 'node:child_process';
+import { cpus, loadavg, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import {
-  builtInNames, createModel, parameters, parseCommandLine, Random, splitDocuments, Tokenizer, train,
-} from '../micro_gpt.ts';
-import type { Model, Vector } from '../micro_gpt.ts';
+import * as gpt from '../micro_gpt.ts';
 import { ObjectValue } from './object_graph.ts';
 
-const widths = [16, 32, 64, 128];
-const layerCounts = [1, 2, 4];
+const widths = [16, 32, 64, 128], layerCounts = [1, 2, 4];
 const letters = 6; // of every name we train on, as of the average name, so that all steps are equal work
-const names = splitDocuments(builtInNames).filter((name) => name.length === letters);
-const tokenizer = new Tokenizer(builtInNames.replaceAll('\n', ''));
+const names = gpt.splitDocuments(gpt.builtInNames).filter((name) => name.length === letters);
+const tokenizer = new gpt.Tokenizer(gpt.builtInNames.replaceAll('\n', ''));
 
 // ---- The model on the object graph: that of micro_gpt.ts, line by line -----------------------------------
-
 type Objects = ObjectValue[];
-type ObjectMatrix = Objects[];
-const copy = (w: readonly Vector[]): ObjectMatrix => w.map((row) => row.map((x) => new ObjectValue(x.data)));
-const copyModel = ({ config, wte, wpe, lmHead, layers }: Model) => ({
-  config, wte: copy(wte), wpe: copy(wpe), lmHead: copy(lmHead),
-  layers: layers.map(({ wq, wk, wv, wo, fc1, fc2 }) => (
-    { wq: copy(wq), wk: copy(wk), wv: copy(wv), wo: copy(wo), fc1: copy(fc1), fc2: copy(fc2) })),
+const copy = (w: readonly gpt.Vector[]): Objects[] => w.map((row) => row.map((x) => new ObjectValue(x.data)));
+const copyModel = ({ config, wte, wpe, lmHead, layers }: gpt.Model) => ({
+  config, wte: copy(wte), wpe: copy(wpe), lmHead: copy(lmHead), layers: layers.map((w) => (
+    { wq: copy(w.wq), wk: copy(w.wk), wv: copy(w.wv), wo: copy(w.wo), fc1: copy(w.fc1), fc2: copy(w.fc2) })),
 });
 type ObjectModel = ReturnType<typeof copyModel>;
-
 const sum = (x: Objects): ObjectValue => x.reduce((total, xi) => total.add(xi));
 const add = (x: Objects, y: Objects): Objects => x.map((xi, i) => xi.add(y[i]));
 function dot(a: Objects, b: Objects): ObjectValue {
@@ -38,26 +29,22 @@ function dot(a: Objects, b: Objects): ObjectValue {
   for (let i = 1; i < a.length; i++) total = total.add(a[i].mul(b[i]));
   return total;
 }
-const linear = (w: ObjectMatrix, x: Objects): Objects => w.map((row) => dot(row, x));
+const linear = (w: Objects[], x: Objects): Objects => w.map((row) => dot(row, x));
 function softmax(scores: Objects): Objects {
   const largest = Math.max(...scores.map((score) => score.data));
-  const powers = scores.map((score) => score.sub(largest).exp());
-  const total = sum(powers);
+  const powers = scores.map((score) => score.sub(largest).exp()), total = sum(powers);
   return powers.map((power) => power.div(total));
 }
-function rmsnorm(x: Objects): Objects {
-  const scale = dot(x, x).div(x.length).add(1e-5).pow(-0.5);
-  return x.map((xi) => xi.mul(scale));
-}
+const rms = (x: Objects) => dot(x, x).div(x.length).add(1e-5);
+const rmsnorm = (x: Objects, scale = rms(x).pow(-0.5)): Objects => x.map((xi) => xi.mul(scale));
 function objectLoss({ config, wte, wpe, lmHead, layers }: ObjectModel, tokens: number[]): ObjectValue {
   const headDim = config.nEmbd / config.nHead;
-  const caches = layers.map(() => ({ keys: [] as ObjectMatrix, values: [] as ObjectMatrix }));
+  const caches = layers.map(() => ({ keys: [] as Objects[], values: [] as Objects[] }));
   return sum(tokens.slice(1).map((next, position) => {
     let x = rmsnorm(add(wte[tokens[position]], wpe[position]));
     layers.forEach(({ wq, wk, wv, wo, fc1, fc2 }, i) => {
       const normed = rmsnorm(x), query = linear(wq, normed), { keys, values } = caches[i];
-      keys.push(linear(wk, normed));
-      values.push(linear(wv, normed));
+      keys.push(linear(wk, normed)), values.push(linear(wv, normed));
       const weights = Array.from({ length: config.nHead }, (_, head) => {
         const part = (v: Objects) => v.slice(head * headDim, (head + 1) * headDim);
         const q = part(query);
@@ -71,84 +58,82 @@ function objectLoss({ config, wte, wpe, lmHead, layers }: ObjectModel, tokens: n
 }
 function* trainObjects(model: ObjectModel): Generator<number, never> {
   const all = [model.wte, model.wpe, model.lmHead, ...model.layers.flatMap((w) => Object.values(w))].flat(2);
-  const m = new Float64Array(all.length), v = new Float64Array(all.length);
-  for (let step = 1; ; step++) {
-    const loss = objectLoss(model, tokenizer.encode(names[(step - 1) % names.length]));
+  const move = gpt.adam(all as unknown as gpt.Value[]); // it needs no more of them than data and grad
+  for (let step = 0; ; step++) {
+    const loss = objectLoss(model, tokenizer.encode(names[step % names.length]));
     loss.backward();
-    const correction1 = 1 - 0.85 ** step, correction2 = 1 - 0.99 ** step;
-    for (const [i, p] of all.entries()) {
-      m[i] = 0.85 * m[i] + 0.15 * p.grad;
-      v[i] = 0.99 * v[i] + 0.01 * p.grad ** 2;
-      p.data -= model.config.learningRate * (m[i] / correction1) / (Math.sqrt(v[i] / correction2) + 1e-8);
-      p.grad = 0;
-    }
+    move(model.config.learningRate);
     yield loss.data;
   }
 }
 
 // ---- Measuring -------------------------------------------------------------------------------------------
-
-type Measurement = { seconds: number; megabytes: number }; // of one step; the peak of the process
-
+type Measurement = { wall: number; cpu: number; megabytes: number }; // seconds of a step, all threads; peak
+const patience = 20; // seconds for a step; a slower one has no result, only a bound
 function measure(kind: string, width: string, layers: string): Measurement {
-  const { config } = parseCommandLine(['--n-embd', width, '--n-layer', layers, '--learning-rate', '0.001']);
-  const random = new Random(config.seed);
-  const model = createModel({ ...config, numSteps: 1e9 }, tokenizer.vocabSize, () => random.gauss(0, 0.08));
-  const tape = train(model, tokenizer, names);
+  const { config } = gpt.parseCommandLine(['--n-embd', width, '--n-layer', layers]);
+  const random = new gpt.Random(config.seed), settings = { ...config, numSteps: 1e9, learningRate: 0.001 };
+  const model = gpt.createModel(settings, tokenizer.vocabSize, () => random.gauss(0, 0.08));
+  const tape = gpt.train(model, tokenizer, names);
   let step = () => tape.next().value!.loss;
   if (kind === 'objects') {
-    const objects = trainObjects(copyModel(model));
-    const objectStep = () => objects.next().value;
-    // The second loss comes after a move of the parameters, so it checks the gradients and Adam as well.
-    for (let i = 0; i < 2; i++) assert(Math.abs(objectStep() - step()) < 1e-9, 'the losses differ');
-    step = objectStep;
+    const objects = trainObjects(copyModel(model)), tapeStep = step;
+    let checks = 2; // the second, after the parameters have moved, checks gradients and Adam too
+    step = () => {
+      const loss = objects.next().value;
+      if (checks-- > 0) assert(Math.abs(loss - tapeStep()) < 1e-9, 'the losses differ');
+      return loss;
+    };
   }
-  const run = (milliseconds: number, least: number): number => {
-    const start = performance.now();
+  const run = (milliseconds: number) => { // wall and CPU seconds per step
+    const start = performance.now(), before = process.cpuUsage();
     let steps = 0;
-    while (steps < least || performance.now() < start + milliseconds) { step(); steps++; }
-    return (performance.now() - start) / 1000 / steps;
+    do { step(); steps++; } while (performance.now() < start + milliseconds);
+    const { user, system } = process.cpuUsage(before);
+    return { wall: (performance.now() - start) / 1000 / steps, cpu: (user + system) / 1e6 / steps };
   };
-  run(400, kind === 'objects' ? 0 : 3); // warms up; the objects have had their first steps above
-  return { seconds: run(1000, 2), megabytes: process.resourceUsage().maxRSS / 1024 };
+  const first = run(400); // warms up; a step that takes over 5 s we take only once
+  return { ...(first.wall > 5 ? first : run(1000)), megabytes: process.resourceUsage().maxRSS / 1024 };
 }
 
 /** The multiply-adds of a step in matrix-vector products and attention: one way there, two products back. */
 function multiplyAdds(width: number, layers: number): number {
   const n = letters + 1; // positions; position t attends to t + 1, with a score and a share of the value each
-  const perLayer = n * 12 * width ** 2 + 2 * width * (n * (n + 1)) / 2;
-  return 3 * (layers * perLayer + n * tokenizer.vocabSize * width);
+  return 3 * width * (layers * (n * 12 * width + n * (n + 1)) + n * tokenizer.vocabSize);
 }
 
-if (process.argv.length > 2) {
-  const [kind, width, layers] = process.argv.slice(2);
-  console.log(JSON.stringify(measure(kind, width, layers)));
-} else {
+const [kind, width, layers] = process.argv.slice(2);
+if (kind) console.log(JSON.stringify(measure(kind, width, layers)));
+else {
   const start = performance.now();
   const heap = `--max-old-space-size=${Math.floor((0.7 * totalmem()) / 2 ** 20)}`; // the objects need it
-  const child = (...args: (string | number)[]) => JSON.parse(execFileSync(process.execPath, [
-    ...process.execArgv, heap, fileURLToPath(import.meta.url), ...args.map(String),
-  ], { encoding: 'utf8' })) as Measurement;
-  console.log('| width | layers | tape steps/s | objects steps/s | ratio | tape ns/multiply-add '
-    + '| tape peak MB | objects peak MB |');
-  console.log('| ----: | -----: | -----------: | --------------: | ----: | -------------------: '
-    + '| -----------: | --------------: |');
+  const child = (...args: (string | number)[]): Measurement | undefined => {
+    const all = [...process.execArgv, heap, fileURLToPath(import.meta.url), ...args.map(String)];
+    const timeout = 1000 * (patience + 5); // 5 s to start and to make the model
+    const { stdout, stderr, status, error } = spawnSync(process.execPath, all, { encoding: 'utf8', timeout });
+    assert(status === 0 || (error && 'code' in error && error.code === 'ETIMEDOUT'), stderr);
+    return status === 0 ? JSON.parse(stdout) as Measurement : undefined;
+  };
+  const titles = ['width', 'layers', 'tape steps/s', 'objects steps/s', 'ratio', 'CPU ratio',
+    'tape CPU ns/multiply-add', 'tape peak MB', 'objects peak MB'];
+  const row = (cells: string[]) =>
+    console.log(`| ${cells.map((text, i) => text.padStart(titles[i].length)).join(' | ')} |`);
+  row(titles), row(titles.map((title) => `${'-'.repeat(title.length - 1)}:`));
   const costs = layerCounts.map((layers) => widths.map((width) => {
     const tape = child('tape', width, layers), objects = child('objects', width, layers);
-    const cost = (tape.seconds * 1e9) / multiplyAdds(width, layers);
-    const cells: [number, number, number][] = [ // number, decimals, columns
-      [width, 0, 5], [layers, 0, 6], [1 / tape.seconds, 1, 12], [1 / objects.seconds, 2, 15],
-      [objects.seconds / tape.seconds, 1, 5], [cost, 2, 20],
-      [tape.megabytes, 0, 12], [objects.megabytes, 0, 15],
-    ];
-    console.log(`| ${cells.map(([x, decimals, n]) => x.toFixed(decimals).padStart(n)).join(' | ')} |`);
+    assert(tape);
+    const cost = (tape.cpu * 1e9) / multiplyAdds(width, layers);
+    const seconds = objects?.wall ?? patience, bound = objects ? ['', ''] : ['< ', '> '];
+    row([`${width}`, `${layers}`, (1 / tape.wall).toFixed(1), bound[0] + (1 / seconds).toFixed(3),
+      bound[1] + (seconds / tape.wall).toFixed(0),
+      objects ? (objects.cpu / tape.cpu).toFixed(0) : '?', cost.toFixed(2),
+      tape.megabytes.toFixed(0), objects?.megabytes.toFixed(0) ?? '?']);
     return cost;
   }));
-  const idle = (process.resourceUsage().maxRSS / 1024).toFixed(0);
-  console.log(`\nnode ${process.version}, ${cpus()[0].model}, ${new Date().toISOString().slice(0, 10)}; names of `
-    + `${letters} letters; of the memory, ${idle} MB is node itself; `
-    + `took ${((performance.now() - start) / 1000).toFixed(0)} s`);
-  console.log(`Cost per multiply-add at width 128 no higher than at 16: ${costs.map((row, i) =>
-    `${layerCounts[i]} layer${layerCounts[i] > 1 ? 's' : ''} ${row[3] <= row[0] ? 'yes' : 'NO'} `
-    + `(${row[3].toFixed(2)}, ${row[0].toFixed(2)} ns)`).join('; ')}`);
+  console.log(`\nnode ${process.version}, ${cpus()[0].model}, ${new Date().toISOString().slice(0, 10)}; `
+    + `names of ${letters} letters; took ${((performance.now() - start) / 1000).toFixed(0)} s; `
+    + `load ${loadavg()[0].toFixed(1)} on ${cpus().length} CPUs`);
+  console.log(`Cost per multiply-add at width 128 no higher than at 16: ${costs.map(([least, , , most], i) =>
+    `${layerCounts[i]} layers ${most <= least ? 'yes' : 'NO'} (${most.toFixed(2)}, ${least.toFixed(2)} ns)`)
+    .join('; ')}`);
 }

@@ -47,6 +47,19 @@ test('samples begin with the prompt, and go on from it', () => {
   assert.ok(Math.abs(ends / 200 - softmax(last)[tokenizer.bos].data) < 0.1);
 });
 
+test('what follows a prompt is what the model expects after its last character', () => {
+  const tokenizer = new Tokenizer('abc');
+  const model = randomModel(4, { blockSize: 6, temperature: 1e-6 }); // so that the likeliest is drawn
+  for (const prompt of ['a', 'b', 'c', 'ab', 'bc', 'ca', 'cab', 'bcb']) {
+    const caches = emptyCaches(model);
+    const tokens = tokenizer.encode(prompt).slice(0, -1);
+    const [last] = tokens.map((token, i) => gpt(model, token, i, caches).map(({ data }) => data)).reverse();
+    const likeliest = tokenizer.decode([last.indexOf(Math.max(...last))]);
+    const drawn = sample(model, tokenizer, new Random(1), prompt);
+    assert.equal(drawn.slice(0, prompt.length + 1), prompt + likeliest);
+  }
+});
+
 test('on the command line, --prompt is what every sample begins with', () => {
   const { lines, status } = run(...tiny, '--num-steps', '5', '--num-samples', '4', '--prompt', 'gr');
   assert.equal(status, 0);
@@ -252,5 +265,15 @@ test('Ctrl-C stops training and goes on to the samples; a second one ends the pr
     if (chunk.includes('sample ')) twice.kill('SIGINT');
   });
   const [, signal] = await once(twice, 'close');
+  assert.equal(signal, 'SIGINT');
+});
+
+test('Ctrl-C after training ends the program at once', async () => {
+  const args = [...program, ...tiny, '--num-steps', '1', '--num-samples', '100000000'];
+  const child = spawn(process.execPath, args, { timeout: 10_000, killSignal: 'SIGKILL' });
+  child.stdout.on('data', (chunk: Buffer) => {
+    if (!child.killed && chunk.includes('sample ')) child.kill('SIGINT');
+  });
+  const [, signal] = await once(child, 'close');
   assert.equal(signal, 'SIGINT');
 });
