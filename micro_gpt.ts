@@ -82,14 +82,14 @@ let leaves = 1; //                      below this slot are only leaves, so the 
 
 type Operand = Value | number; // a plain number is a constant, and has no gradient
 const raw = (x: Operand): number => (typeof x === 'number' ? x : x.data);
+const slotOf = (x: Operand): number => (typeof x === 'number' ? 0 : x.slot);
 
 /** Writes a result to the tape, with its operands and the local derivative by each. */
 function record(result: number, a: Operand = 0, dA = 0, b: Operand = 0, dB = 0): Value {
-  if (a === 0 && top === leaves) leaves++;
   data[top] = result;
   grad[top] = 0;
-  left[top] = typeof a === 'number' ? 0 : a.slot;
-  right[top] = typeof b === 'number' ? 0 : b.slot;
+  left[top] = slotOf(a);
+  right[top] = slotOf(b);
   dLeft[top] = dA;
   dRight[top] = dB;
   terms[top] = 0;
@@ -97,7 +97,10 @@ function record(result: number, a: Operand = 0, dA = 0, b: Operand = 0, dB = 0):
   return handles[top++];
 }
 /** A Value made from no other: a parameter. */
-export const value = (x: number): Value => record(x);
+export function value(x: number): Value {
+  if (top === leaves) leaves++;
+  return record(x);
+}
 
 /** A number that remembers how it was made: a handle on a slot of the tape. */
 export class Value {
@@ -609,13 +612,16 @@ export function explainWord(model: Model, tokenizer: Tokenizer, word: string): s
 
 // ---- D. Terminal ----------------------------------------------------------------------------------------
 
-const print = (line: string): void => { process.stdout.write(`${line}\n`); };
+let waiting = ''; // lines go out together, which is faster than one by one
+const print = (line: string): void => { waiting += `${line}\n`; };
+const flush = (): void => { process.stdout.write(waiting); waiting = ''; };
 const note = (line: string): void => { process.stderr.write(`micro_gpt: ${line}\n`); };
 
 let lastBreath = 0;
-/** Every 50 ms, lets the world in: otherwise we would not hear of Ctrl-C, or that our pipe was closed. */
+/** Every 50 ms, writes and lets the world in: or we would not hear of Ctrl-C, or that our pipe was closed. */
 async function breathe(): Promise<void> {
   if (performance.now() < lastBreath + 50) return;
+  flush();
   await nextTurn();
   lastBreath = performance.now();
 }
@@ -636,6 +642,7 @@ async function watch(steps: ReturnType<typeof train>, numSteps: number, guessing
       blocks(losses, guessing, 16, 1)[0], `${perSecond.toFixed(0)} steps/s`,
       `${((numSteps - step) / perSecond).toFixed(0)} s left`,
     ].join(' | ');
+    flush();
     process.stdout.write(`\r${line.slice(0, width)}\x1b[K`); // [K clears what the last line had more
   };
   let [stopped, drawAt] = [false, 0];
@@ -777,5 +784,5 @@ if (started.some((file) => realpathSync(file) === fileURLToPath(import.meta.url)
     if (!(error instanceof InputError)) throw error;
     note(error.message);
     process.exitCode = error.exitCode;
-  });
+  }).finally(flush);
 }

@@ -33,7 +33,7 @@ const mutants: Mutant[] = [
   ['vector() does not copy', 'neighbours ? values : values.map((x) => x.mul(1))', 'values'],
   ['gradients of an earlier backward stay', 'if (left[slot] !== 0) grad[slot] = 0;', ';'],
   ['a slot used again keeps its gradient', '  grad[top] = 0;\n', ''],
-  ['every leaf ends the way back', 'a === 0 && top === leaves) leaves++', 'a === 0) leaves = top + 1'],
+  ['every leaf ends the way back', 'if (top === leaves) leaves++', 'leaves = top + 1'],
   ['tidy does not restore leaves', '    leaves = Math.min(leaves, start);\n', ''],
   ['tidy gives no slots back', '    top = start;\n', ''],
   // Model
