@@ -137,7 +137,7 @@ test(
   { skip: !existsSync(names) && 'no ../shared/golden here' },
   () => {
     const expected = read('../../shared/golden/names/expected.txt');
-    const block = /It prints\n\n```text\n([^]*?)```/.exec(readme)?.[1] ?? assert.fail('no output in README');
+    const block = /it prints\n\n```text\n([^]*?)```/.exec(readme)?.[1] ?? assert.fail('no output in README');
     for (const part of block.split('...\n')) assert.ok(expected.includes(part), part);
     const losses = Array.from(expected.matchAll(/loss ([\d.]+)/g), ([, loss]) => Number(loss)).slice(-100);
     assertStated(
@@ -174,6 +174,13 @@ test('the sections are those that the header and README list, in this order', ()
     at = header.indexOf(title, at);
   }
   for (const title of titles.slice(0, 7)) assert.ok(readme.includes(`| ${title} |`), title);
+});
+
+test('the GPT is the first half of the file, which is as long as README says', () => {
+  const lines = source.split('\n').length - 1;
+  assert.deepEqual(stated(/the first half of the (\d+) lines/, readme.replaceAll('\n', ' ')), [lines]);
+  const gpt = source.slice(0, source.indexOf('// ---- A.')).split('\n').length - 1;
+  assert.equal(Math.round((10 * gpt) / lines), 5);
 });
 
 test("micro_gpt.ts imports nothing but Node's own modules, and no line is over 110 columns", () => {
