@@ -104,7 +104,7 @@ export function value(x: number): Value {
 
 /** A number that remembers how it was made: a handle on a slot of the tape. */
 export class Value {
-  readonly slot = handles.length; // where its handle is going to be, too
+  readonly slot = handles.length; // record() puts each new Value at the end of handles
   get data() { return data[this.slot]; }
   set data(x) { data[this.slot] = x; }
   get grad() { return grad[this.slot]; }
@@ -578,7 +578,8 @@ export function explainWord(model: Model, tokenizer: Tokenizer, word: string): s
     return wide.test(character) ? character : `${character} `;
   };
   const percent = (p: number) => `${Math.round(100 * p)}%`.padStart(4);
-  const bar = (eighths: number) => ('█'.repeat(eighths / 8) + ' ▏▎▍▌▋▊▉'[eighths % 8]).slice(0, 4).padEnd(4);
+  const bar = (eighths: number) => // four columns
+    ('█'.repeat(eighths / 8) + ' ▏▎▍▌▋▊▉'[eighths % 8]).slice(0, 4).padEnd(4);
   return tidy(() => {
     const caches = emptyCaches(model);
     const lines = tokens.slice(0, n).map((token, position) => {
