@@ -238,11 +238,11 @@ type Layer = Model['layers'][number];
 export const parameters = ({ wte, wpe, lmHead, layers }: Model): Value[] =>
   [wte, wpe, lmHead, ...layers.flatMap((layer) => Object.values(layer))].flat(2);
 
-// Of a layer, per position so far: a key, a value, and the weights of each head, only for section C to show.
-type Cache = { keys: Vector[]; values: Vector[]; seen: Vector[][] };
-const emptyCache = (): Cache => ({ keys: [], values: [], seen: [] });
+// Of a layer, per position so far: the keys of its heads, a value, and each head's weights (for section C).
+type Cache = { keys: Vector[][]; values: Vector[]; seen: Vector[][] };
 /** What to start a document with: for each layer a cache without positions. */
-export const emptyCaches = (model: Model): Cache[] => model.layers.map(emptyCache);
+export const emptyCaches = (model: Model): Cache[] =>
+  model.layers.map(() => ({ keys: [], values: [], seen: [] }));
 
 /**
  * Attention lets a position use what came before: its query is compared with the keys of all so far (its own
@@ -252,16 +252,15 @@ export const emptyCaches = (model: Model): Cache[] => model.layers.map(emptyCach
  */
 function attention(x: Vector, layer: Layer, { keys, values, seen }: Cache, nHead: number): Vector {
   const headDim = x.length / nHead;
-  const query = linear(layer.wq, x);
-  keys.push(linear(layer.wk, x));
+  const split = (v: Vector): Vector[] => // (nEmbd) -> (nHead, headDim)
+    Array.from({ length: nHead }, (_, head) => asVector(v.slice(head * headDim, (head + 1) * headDim)));
+  const queries = split(linear(layer.wq, x));
+  keys.push(split(linear(layer.wk, x)));
   values.push(linear(layer.wv, x));
-  const weights = Array.from({ length: nHead }, (_, head) => {
-    const part = (v: Vector) => asVector(v.slice(head * headDim, (head + 1) * headDim));
-    const q = part(query);
-    // A dot of n random terms grows like the root of n: undivided, softmax in a wide head would give nearly
-    // all to one position, and no gradient to the others.
-    return softmax(keys.map((key) => dot(q, part(key)).div(Math.sqrt(headDim))));
-  }); // (nHead, positions so far)
+  // A dot of n random terms grows like the root of n: undivided, softmax in a wide head would give nearly
+  // all to one position, and no gradient to the others.
+  const weights = queries.map((query, head) =>
+    softmax(keys.map((key) => dot(query, key[head]).div(Math.sqrt(headDim))))); // (positions so far)
   seen.push(weights);
   const columns = x.map((_, i) => vector(values.length, (t) => values[t][i])); // by dimension, for dot()
   const heard = vector(x.length, (i) => dot(weights[Math.floor(i / headDim)], columns[i]));

@@ -39,17 +39,17 @@ const rms = (x: Objects) => dot(x, x).div(x.length).add(1e-5);
 const rmsnorm = (x: Objects, scale = rms(x).pow(-0.5)): Objects => x.map((xi) => xi.mul(scale));
 function objectLoss({ config, wte, wpe, lmHead, layers }: ObjectModel, tokens: number[]): ObjectValue {
   const headDim = config.nEmbd / config.nHead;
-  const caches = layers.map(() => ({ keys: [] as Objects[], values: [] as Objects[] }));
+  const caches = layers.map(() => ({ keys: [] as Objects[][], values: [] as Objects[] }));
   return sum(tokens.slice(1).map((next, position) => {
     let x = rmsnorm(add(wte[tokens[position]], wpe[position]));
     layers.forEach(({ wq, wk, wv, wo, fc1, fc2 }, i) => {
-      const normed = rmsnorm(x), query = linear(wq, normed), { keys, values } = caches[i];
-      keys.push(linear(wk, normed)), values.push(linear(wv, normed));
-      const weights = Array.from({ length: config.nHead }, (_, head) => {
-        const part = (v: Objects) => v.slice(head * headDim, (head + 1) * headDim);
-        const q = part(query);
-        return softmax(keys.map((key) => dot(q, part(key)).div(Math.sqrt(headDim))));
-      });
+      const normed = rmsnorm(x), { keys, values } = caches[i];
+      const split = (v: Objects) =>
+        Array.from({ length: config.nHead }, (_, head) => v.slice(head * headDim, (head + 1) * headDim));
+      const queries = split(linear(wq, normed));
+      keys.push(split(linear(wk, normed))), values.push(linear(wv, normed));
+      const weights = queries.map((query, head) =>
+        softmax(keys.map((key) => dot(query, key[head]).div(Math.sqrt(headDim)))));
       x = add(x, linear(wo, x.map((_, j) => dot(weights[Math.floor(j / headDim)], values.map((v) => v[j])))));
       x = add(x, linear(fc2, linear(fc1, rmsnorm(x)).map((h) => h.relu())));
     });

@@ -44,9 +44,10 @@ const mutants: Mutant[] = [
   ['mlp without relu', 'relu(linear(layer.fc1, x))', 'linear(layer.fc1, x)'],
   ['attention is not scaled', '.div(Math.sqrt(headDim))', ''],
   ['heads mixed up', 'weights[Math.floor(i / headDim)]', 'weights[i % nHead]'],
-  ['wk and wv swapped', 'keys.push(linear(layer.wk, x));\n  values.push(linear(layer.wv, x))',
-    'keys.push(linear(layer.wv, x));\n  values.push(linear(layer.wk, x))'],
-  ['nothing is put into the cache', 'layer, caches[i], model', 'layer, emptyCache(), model'],
+  ['every head reads the first part', 'v.slice(head * headDim, (head + 1) * headDim)', 'v.slice(0, headDim)'],
+  ['wk and wv swapped', 'keys.push(split(linear(layer.wk, x)));\n  values.push(linear(layer.wv, x))',
+    'keys.push(split(linear(layer.wv, x)));\n  values.push(linear(layer.wk, x))'],
+  ['nothing is put into the cache', 'layer, caches[i], model', 'layer, { keys: [], values: [], seen: [] }, model'],
   // Training
   ['causality: it sees the answer', '[position], position, caches))', '[position + 1], position, caches))'],
   ['loss leaves out the end of the block', 'config.blockSize, tokens', 'config.blockSize - 1, tokens'],
