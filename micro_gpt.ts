@@ -1,5 +1,5 @@
 /**
- * micro_gpt.ts: a GPT that learns from a list of names to predict the next letter, and so invents new names.
+ * micro_gpt.ts: a GPT that learns from a list of names to predict the next letter, and so makes up names.
  * All of it is in this file, without dependencies, and its output is that of Andrej Karpathy's microgpt in
  * Python. Read 1 to 7 in this order; A to F are only their tools.
  *
@@ -10,13 +10,14 @@
  */
 
 // ---- 1. Hyperparameters ---------------------------------------------------------------------------------
-// We choose these; training finds the parameters. Sections 4 to 6 explain them. In a shell nEmbd is --n-embd.
+// We choose these; training finds the parameters, the numbers of which the model consists. Each word is
+// explained where it is first needed. On the command line, nEmbd is --n-embd.
 
 const hyperparameters = {
   //             default  least    most  meaning
   nEmbd:        [     16,     1,   1024, 'width: how many numbers stand for a token'],
   nHead:        [      4,     1,   1024, 'attention heads, among which the width is divided'],
-  nLayer:       [      1,     1,    100, 'layers, one after another'],
+  nLayer:       [      1,     1,    100, 'layers (attention, then MLP), one after another'],
   blockSize:    [     16,     1,   4096, 'context: how many positions the model can see'],
   numSteps:     [   1000,     0,    1e9, 'training steps, one document each'],
   learningRate: [   0.01,     0,   1000, 'size of the first training step; later ones shrink towards 0'],
@@ -28,19 +29,19 @@ const hyperparameters = {
 export type Config = Record<keyof typeof hyperparameters, number>;
 
 // ---- 2. Dataset and tokenizer ---------------------------------------------------------------------------
-// In: a text with one document (here, a name) per line. Out: each document as tokens, whole numbers.
+// In: a text with one document (here, a name) per line. Out: each as tokens, numbers for characters.
 
-/** The lines of a text, without the space around them and without blank ones. */
+/** The lines of a text, trimmed, without blank ones. */
 export const splitDocuments = (text: string): string[] =>
   text.split(/\r\n?|\n/).map((line) => line.trim()).filter((line) => line !== '');
 
 /**
  * The vocabulary: the characters of the dataset, sorted and numbered (a = 0 ... z = 25), and BOS (beginning
  * of sequence, 26), which goes on both sides: "emma" -> [26, 4, 12, 12, 0, 26]. The model predicts each token
- * from those before: "e" from BOS alone, and at the end BOS, which is how it learns where names end.
+ * from those before: "e" from BOS, "m" from BOS and "e", and last BOS, so it learns where names end.
  */
 export class Tokenizer {
-  readonly characters: string[]; // by token; code points, so that no surrogate pair is split
+  readonly characters: string[]; // indexed by token; code points, so that an emoji stays whole
   get bos() { return this.characters.length; }
   get vocabSize() { return this.characters.length + 1; }
 
@@ -60,31 +61,35 @@ export class Tokenizer {
 }
 
 // ---- 3. Autograd ----------------------------------------------------------------------------------------
-// In: arithmetic on Values, numbers that remember how they were made. Out: the gradient of each Value.
+// In: arithmetic on Values, numbers that remember how they were made. Out: their gradients.
 //
 // Training asks of each parameter: if it grew a bit, how fast would the loss (how wrong the model is) grow?
-// That rate is its gradient. An operation knows only its local derivatives: how fast its result grows with
-// each operand. Rates multiply along a chain of operations (the chain rule), and add up where a Value is used
-// twice. Take c = a * b + a at a = 2, b = 3, so c = 8: a acts through the product at rate b = 3 and directly
-// at rate 1, so a.grad is 4; b.grad is a = 2.
+// That rate is its gradient, and training moves it the other way. An operation knows only its local rates:
+// how fast its result grows with each operand while the other holds still. Rates multiply along a chain of
+// operations (the chain rule), and add up where a Value is used twice. Take (a * 3 + b) * a:
 //
-// Each result takes the next slot of a tape, after its operands: a topological order. So backward(), walking
-// it from the end, comes to a Value after all that was made from it, when its gradient is complete.
+//   slot    1: a    2: b    3: a * 3    4: slot 3 + b    5: slot 4 * a
+//   data    2       4       6           10               20
+//   grad    16      2       2           2                1, as it grows as fast as itself
+//
+// Each Value takes the next slot of a tape, after its operands (a topological order), and backward() walks it
+// from the end. Slot 5 gives slot 4 its rate, 2, and a its rate, 10. Slot 4 gives slot 3 and b 2 * 1 each.
+// Slot 3 gives a 2 * 3: 16 in all. So when we come to a slot, all made from it have added their shares.
 
-const data = [NaN]; //                  the number in each slot; slot 0 has none, and stands for "no operand"
-const grad = [NaN]; //                  its gradient
+const data = [NaN]; //                  the number in each slot; slot 0 stands for "no operand"
+const grad = [NaN]; //                  its gradient; that of slot 0 means nothing
 const left = [0], right = [0]; //       the slots of its operands
-const dLeft = [NaN], dRight = [NaN]; // the local derivatives by these
-const terms = [0]; //                   of how many products it is the sum, if dot() made it; else 0
-const handles: Value[] = []; //         the Value of each slot, kept when the slot is freed, and used again
+const dLeft = [NaN], dRight = [NaN]; // its local rates: how fast it grows with them
+const terms = [0]; //                   if dot() made it: of how many products it is the sum; else 0
+const handles: Value[] = []; //         the Value of each slot, used again when tidy() has freed the slot
 let top = 1; //                         the next free slot
-let leaves = 1; //                      below this slot are only leaves, so the way back ends here
+let leaves = 1; //                      below it are only leaves, without operands: backward() ends there
 
 type Operand = Value | number; // a plain number is a constant, and has no gradient
 const raw = (x: Operand): number => (typeof x === 'number' ? x : x.data);
 const slotOf = (x: Operand): number => (typeof x === 'number' ? 0 : x.slot);
 
-/** Writes a result to the tape, with its operands and the local derivative by each. */
+/** Writes a result to the tape, with its operands and its local rate for each. */
 function record(result: number, a: Operand = 0, dA = 0, b: Operand = 0, dB = 0): Value {
   data[top] = result;
   grad[top] = 0;
@@ -96,21 +101,21 @@ function record(result: number, a: Operand = 0, dA = 0, b: Operand = 0, dB = 0):
   while (handles.length <= top) handles.push(new Value());
   return handles[top++];
 }
-/** A Value made from no other: a parameter. */
+/** A Value made from no other, a leaf: a parameter. */
 export function value(x: number): Value {
-  if (top === leaves) leaves++;
+  if (top === leaves) leaves++; // only leaves so far
   return record(x);
 }
 
 /** A number that remembers how it was made: a handle on a slot of the tape. */
 export class Value {
-  readonly slot = handles.length; // record() puts each new Value at the end of handles
+  readonly slot = handles.length; // record() puts each new Value at the end of handles, slot 0 first
   get data() { return data[this.slot]; }
   set data(x) { data[this.slot] = x; }
   get grad() { return grad[this.slot]; }
   set grad(x) { grad[this.slot] = x; }
 
-  //                              the result               its derivative by this, by y
+  //                              the result               operand, rate     operand, rate
   add(y: Operand) { return record(this.data + raw(y),      this, 1,          y, 1); }
   sub(y: Operand) { return record(this.data - raw(y),      this, 1,          y, -1); }
   mul(y: Operand) { return record(this.data * raw(y),      this, raw(y),     y, this.data); }
@@ -121,9 +126,9 @@ export class Value {
   relu()          { return record(Math.max(0, this.data),  this, this.data > 0 ? 1 : 0); }
   neg()           { return record(-this.data,              this, -1); }
 
-  /** Adds to the grad of each leaf (a Value without operands), and sets that of each result on the way. */
+  /** Sets the grad of each result on the way, and adds to that of each leaf, which may be in many results. */
   backward(): void {
-    for (let slot = leaves; slot < top; slot++) if (left[slot] !== 0) grad[slot] = 0; // of earlier calls
+    for (let slot = leaves; slot < top; slot++) if (left[slot] !== 0) grad[slot] = 0; // left by earlier calls
     this.grad = 1; // it grows as fast as itself
     for (let slot = this.slot; slot >= leaves; slot--) {
       const g = grad[slot];
@@ -131,7 +136,7 @@ export class Value {
       grad[left[slot]] += dLeft[slot] * g;
       grad[right[slot]] += dRight[slot] * g;
       for (let a = left[slot], b = right[slot], end = a + terms[slot]; a < end; a++, b++) {
-        grad[a] += data[b] * g; // for dot(): the derivative of a product by one factor is the other
+        grad[a] += data[b] * g; // only for dot(): the rate for one factor is the other
         grad[b] += data[a] * g;
       }
     }
@@ -142,7 +147,7 @@ export class Value {
 export type Vector = readonly Value[] & { readonly neighbours: true };
 const asVector = (values: readonly Value[]): Vector => values as Vector;
 
-/** The Values make(0) ... make(n - 1). If they are not neighbours, all are copied to the end of the tape. */
+/** The Values make(0) ... make(n - 1). If they are not neighbours, all are copied, as x * 1. */
 export function vector(n: number, make: (i: number) => Value): Vector {
   const values = new Array<Value>(n);
   let neighbours = true;
@@ -154,20 +159,21 @@ export function vector(n: number, make: (i: number) => Value): Vector {
 }
 
 /**
- * The sum of all a[i] * b[i]. Most of a GPT's work is this, so to be fast it takes one slot, not 2n - 1: the
- * tape notes a[0], b[0] and n, and backward() finds the other operands, their neighbours, by itself.
+ * The sum of all a[i] * b[i]: the larger, the better a and b agree. Most of a GPT's work is this, so to be
+ * fast it takes one slot, not 2n - 1: the tape notes a[0], b[0] and n, and backward() finds the others, their
+ * neighbours, by itself. Throws a RangeError if a and b differ in length.
  */
 export function dot(a: Vector, b: Vector): Value {
   if (a.length !== b.length) throw new RangeError(`a dot of ${a.length} Values and ${b.length}`);
   const n = a.length, p = a[0].slot, q = b[0].slot;
   let total = 0;
   for (let i = 0; i < n; i++) total += data[p + i] * data[q + i];
-  const result = record(total, a[0], 0, b[0], 0); // no local derivatives: they are the operands' data
+  const result = record(total, a[0], 0, b[0], 0); // no rates: they are the operands' data
   terms[result.slot] = n;
   return result;
 }
 
-/** Runs body, then frees the slots it took. Its Values are gone after that: return plain numbers. */
+/** Runs body, then frees its slots for new Values: return plain numbers. Older Values keep their grads. */
 export function tidy<T>(body: () => T): T {
   const start = top;
   try {
@@ -179,22 +185,27 @@ export function tidy<T>(body: () => T): T {
 }
 
 // ---- 4. Model -------------------------------------------------------------------------------------------
-// In: a token, its position, and caches of what those before it left. Out: the logits, a score for each token
-// of the vocabulary: how likely it is to come next. In between, x (nEmbd numbers) stands for the token.
+// In: a token, its position, and what earlier positions left in caches. Out: the logits, a score for each
+// token of the vocabulary: the higher, the likelier it comes next. Between, x, (nEmbd), stands for the token.
+// Shapes: (m, n), (n) -> (m) takes a matrix of m rows and n columns and a vector of n, and makes one of m.
 
 type Matrix = readonly Vector[]; // one vector a row
-/** The sum of all. */
+/** The sum of a list. */
 export const sum = (x: readonly Value[]): Value => x.reduce((total, xi) => total.add(xi));
 /** The sums of pairs: (n), (n) -> (n). */
 export const add = (x: Vector, y: Vector): Vector => vector(x.length, (i) => x[i].add(y[i]));
-/** What is positive, and 0 for the rest: (n) -> (n). */
+/** Negative numbers become 0: (n) -> (n). */
 export const relu = (x: Vector): Vector => vector(x.length, (i) => x[i].relu());
-/** How well x matches each row: (rows, columns), (columns) -> (rows). */
+/**
+ * The dot of each row with x, a mix of the numbers of x in proportions that training finds:
+ * [[1, 0], [2, 2]], [3, 4] -> [3, 14]. (m, n), (n) -> (m)
+ */
 export const linear = (w: Matrix, x: Vector): Vector => vector(w.length, (row) => dot(w[row], x));
 
 /**
  * Scores to probabilities, which add up to 1: [0, 1.0986] -> [0.25, 0.75], as e ** 0 = 1 and e ** 1.0986 = 3.
- * Without subtracting the largest, which divides all powers alike, e ** 1000 would be Infinity.
+ * Subtracting the largest divides all powers alike and changes nothing, but e ** 1000 would be Infinity.
+ * (n) -> (n)
  */
 export function softmax(scores: readonly Value[]): Vector {
   const largest = Math.max(...scores.map((score) => score.data));
@@ -204,24 +215,24 @@ export function softmax(scores: readonly Value[]): Vector {
 }
 
 /**
- * Scales x to a mean square of 1, so that numbers neither explode nor vanish from layer to layer: [3, 4] ->
- * [0.8485, 1.1314]. The 1e-5 is for x = 0. RMS is root mean square: Zhang and Sennrich 2019.
+ * Scales x to a mean square of 1, lest numbers grow or shrink from layer to layer: [3, 4] ->
+ * [0.8485, 1.1314]. The 1e-5 is for x = 0. RMS is root mean square: Zhang and Sennrich 2019. (n) -> (n)
  */
 export function rmsnorm(x: Vector): Vector {
   const scale = dot(x, x).div(x.length).add(1e-5).pow(-0.5);
   return vector(x.length, (i) => x[i].mul(scale));
 }
 
-/** The parameters: matrices of (rows, columns). `draw` is random, since equal rows would stay equal. */
+/** The parameters: matrices of (rows, columns). `draw` is random, since equal columns would stay equal. */
 export function createModel(config: Config, vocabSize: number, draw: () => number) {
   const matrix = (rows: number, columns: number): Matrix =>
     Array.from({ length: rows }, () => vector(columns, () => value(draw())));
   const { nEmbd, blockSize, nLayer } = config;
   return {
     config,
-    wte: matrix(vocabSize, nEmbd), //    token embedding: row i stands for token i
-    wpe: matrix(blockSize, nEmbd), //    position embedding: row i stands for position i
-    lmHead: matrix(vocabSize, nEmbd), // the way out, called language model head: row i scores token i
+    wte: matrix(vocabSize, nEmbd), //    token embedding: row i stands for token i, like rows for like tokens
+    wpe: matrix(blockSize, nEmbd), //    position embedding: row i stands for position i; order matters
+    lmHead: matrix(vocabSize, nEmbd), // language model head, the way out: row i scores token i
     layers: Array.from({ length: nLayer }, () => ({
       wq: matrix(nEmbd, nEmbd), //       query: what a position looks for
       wk: matrix(nEmbd, nEmbd), //       key: what it is found by
@@ -238,17 +249,18 @@ type Layer = Model['layers'][number];
 export const parameters = ({ wte, wpe, lmHead, layers }: Model): Value[] =>
   [wte, wpe, lmHead, ...layers.flatMap((layer) => Object.values(layer))].flat(2);
 
-// Of a layer, per position so far: the keys of its heads, a value, and each head's weights (for section C).
+// Of a layer, for each position so far: keys, (nHead, headDim); values, (nEmbd); and for section C, weights.
 type Cache = { keys: Vector[][]; values: Vector[]; seen: Vector[][] };
 /** What to start a document with: for each layer a cache without positions. */
 export const emptyCaches = (model: Model): Cache[] =>
   model.layers.map(() => ({ keys: [], values: [], seen: [] }));
 
 /**
- * Attention lets a position use what came before: its query is compared with the keys of all so far (its own
- * too; later ones are not in the cache yet), and their values are averaged, better matches weighing more.
- * Each head does so on its own part of the vectors, headDim wide, so that it can look for something else.
- * Vaswani et al. 2017. (nEmbd) -> (nEmbd)
+ * Attention lets a position use what came before. Its query is compared, by dot, with the key of each so far
+ * (its own too; what is later it must predict). softmax makes weights of these scores, and with them the
+ * values are averaged: weights 0.25 and 0.75 make [1, 6] of [4, 0] and [0, 8]. Each head does so on its own
+ * headDim numbers, so that it can look for something else than the others. Vaswani et al. 2017.
+ * (nEmbd) -> (nEmbd)
  */
 function attention(x: Vector, layer: Layer, { keys, values, seen }: Cache, nHead: number): Vector {
   const headDim = x.length / nHead;
@@ -257,24 +269,27 @@ function attention(x: Vector, layer: Layer, { keys, values, seen }: Cache, nHead
   const queries = split(linear(layer.wq, x));
   keys.push(split(linear(layer.wk, x)));
   values.push(linear(layer.wv, x));
-  // A dot of n random terms grows like the root of n: undivided, softmax in a wide head would give nearly
-  // all to one position, and no gradient to the others.
+  // Random terms partly cancel, so a dot of n grows like the root of n. If not divided by it, softmax in a
+  // wide head would give nearly all to one position, and the others would hardly learn.
   const weights = queries.map((query, head) =>
-    softmax(keys.map((key) => dot(query, key[head]).div(Math.sqrt(headDim))))); // (positions so far)
+    softmax(keys.map((key) => dot(query, key[head]).div(Math.sqrt(headDim))))); // (nHead, positions)
   seen.push(weights);
-  const columns = x.map((_, i) => vector(values.length, (t) => values[t][i])); // by dimension, for dot()
-  const heard = vector(x.length, (i) => dot(weights[Math.floor(i / headDim)], columns[i]));
+  const columns = x.map((_, i) => vector(values.length, (t) => values[t][i])); // (nEmbd, positions)
+  const heard = vector(x.length, (i) => dot(weights[Math.floor(i / headDim)], columns[i])); // by i's head
   return linear(layer.wo, heard);
 }
 
-/** Multi-layer perceptron: a position thinks for itself. Without relu, two linears do no more than one. */
+/** Multi-layer perceptron, for each position alone. Without relu, one linear would do: 3 * (2x) = 6x. */
 const mlp = (x: Vector, layer: Layer): Vector => linear(layer.fc2, relu(linear(layer.fc1, x)));
 
-/** The logits, (vocabSize), for what follows a token. Call it position by position, with the same caches. */
+/**
+ * The logits, (vocabSize), for what follows a token. Call it position by position, with the same caches:
+ * through these the gradients, too, reach earlier positions.
+ */
 export function gpt(model: Model, token: number, position: number, caches: Cache[]): Vector {
-  let x = rmsnorm(add(model.wte[token], model.wpe[position]));
+  let x = rmsnorm(add(model.wte[token], model.wpe[position])); // normed for the sums below, too
   model.layers.forEach((layer, i) => {
-    // Each part adds to x instead of replacing it (a residual), so gradients have a straight way back.
+    // Each part adds to x and does not replace it (a residual): a sum passes gradients back whole, at rate 1.
     x = add(x, attention(rmsnorm(x), layer, caches[i], model.config.nHead));
     x = add(x, mlp(rmsnorm(x), layer));
   });
@@ -282,12 +297,12 @@ export function gpt(model: Model, token: number, position: number, caches: Cache
 }
 
 // ---- 5. Training ----------------------------------------------------------------------------------------
-// In: a model and documents. Out: the same model, a little better with every step.
+// In: a model and documents. Out: the same model, which has learnt to predict them better.
 
 /**
  * How wrong the model is about a document: the mean of -log(the probability it gave to the token that came).
- * Sure and right costs 0; guessing evenly among 27 tokens costs log 27 = 3.30, about what step 1 will show.
- * Only the first blockSize predictions count.
+ * Sure and right costs 0, a probability of 1/2 costs 0.69, of 1/4 twice that; guessing evenly among 27 tokens
+ * costs log 27 = 3.30, about what step 1 will show. Only the first blockSize predictions count.
  */
 export function lossOf(model: Model, tokens: number[]): Value {
   const n = Math.min(model.config.blockSize, tokens.length - 1);
@@ -301,9 +316,10 @@ export function lossOf(model: Model, tokens: number[]): Value {
 
 /**
  * Adam (Kingma and Ba 2014): makes a function that moves each parameter against its gradient, to lower the
- * loss. It uses two running means (beta: the share of the old mean that stays): m, of the gradient, evens out
- * single documents; v, of its square: dividing by its root makes all move about as fast. Both start at 0, too
- * small by 1 - beta ** step; dividing by this makes the first step just the learning rate.
+ * loss. It keeps two running means, beta * old + (1 - beta) * new. That of the gradient, m, evens out odd
+ * documents. The root of that of its square, v, is how large it usually is: divided by this, all parameters
+ * move about as fast. Both start at 0, too small by the factor 1 - beta ** step; divided by that, they make
+ * the first move just the learning rate, whatever the gradient. epsilon is there lest we divide by 0.
  */
 export function adam(parameters: Value[], beta1 = 0.85, beta2 = 0.99, epsilon = 1e-8) {
   const m = new Float64Array(parameters.length);
@@ -323,7 +339,10 @@ export function adam(parameters: Value[], beta1 = 0.85, beta2 = 0.99, epsilon = 
   };
 }
 
-/** Trains on one document per step, in order, over and over, and yields the loss of each. */
+/**
+ * Trains on one document per step, in order, round and round; yields the number of each step and its loss.
+ * Throws an InputError if that is not finite.
+ */
 export function* train(model: Model, tokenizer: Tokenizer, documents: string[]) {
   const { numSteps, learningRate } = model.config;
   const move = adam(parameters(model));
@@ -341,17 +360,18 @@ export function* train(model: Model, tokenizer: Tokenizer, documents: string[]) 
 }
 
 // ---- 6. Sampling ----------------------------------------------------------------------------------------
-// In: a trained model. Out: a document that nobody wrote.
+// In: a trained model. Out: a document like those it was trained on.
 
 /**
  * Draws a token by its probability, takes it as the next input, and so on until BOS or blockSize tokens.
- * A temperature below 1 moves logits apart and favours the likely: 0.5 makes [0.1, 0.9] of [0.25, 0.75].
+ * Dividing by a temperature below 1 moves logits apart and favours the likely: 0.5 makes [0.1, 0.9] of
+ * [0.25, 0.75]. Throws an InputError if the prompt has a character that is not in the dataset.
  */
 export function sample(model: Model, tokenizer: Tokenizer, random: Random, prompt = ''): string {
   const { blockSize, temperature } = model.config;
   return tidy(() => {
     const caches = emptyCaches(model);
-    const tokens = tokenizer.encode(prompt).slice(0, -1);
+    const tokens = tokenizer.encode(prompt).slice(0, -1); // without the BOS at its end
     for (let position = 0; position < blockSize; position++) {
       const logits = gpt(model, tokens[position], position, caches);
       if (position < tokens.length - 1) continue; // still reading the prompt
@@ -377,12 +397,12 @@ export async function main(args: string[]): Promise<void> {
   const tokenizer = new Tokenizer(documents.join(''));
   print(`vocab size: ${tokenizer.vocabSize}`);
   tokenizer.encode(`${prompt ?? ''}${explain ?? ''}`); // throws now what would throw after the training
-  const heldOut = holdOut(documents, config);
+  const { training, heldOut } = holdOut(documents, config);
   const model = createModel(config, tokenizer.vocabSize, () => random.gauss(0, 0.08));
   print(`num params: ${parameters(model).length}`);
 
-  await watch(train(model, tokenizer, documents), config.numSteps, Math.log(tokenizer.vocabSize));
-  if (heldOut.length > 0) print(evaluate(model, tokenizer, documents.slice(0, config.numSteps), heldOut));
+  const steps = await watch(train(model, tokenizer, training), config.numSteps, tokenizer.vocabSize);
+  if (heldOut.length > 0) print(evaluate(model, tokenizer, training.slice(0, steps), heldOut));
   if (explain) return print(explainWord(model, tokenizer, explain));
 
   print('\n--- inference (new, hallucinated names) ---');
@@ -396,7 +416,7 @@ export async function main(args: string[]): Promise<void> {
 
 /**
  * The numbers of Python's random.Random: the Mersenne Twister MT19937 (Matsumoto and Nishimura 1998) and what
- * CPython makes of its 32-bit words. Throws unless the seed is whole, from 0 to 2 ** 53 - 1.
+ * CPython makes of its words. Throws a RangeError unless the seed is whole, from 0 to 2 ** 53 - 1.
  */
 export class Random {
   readonly #state = new Uint32Array(624);
@@ -441,7 +461,7 @@ export class Random {
     return (this.#bits(27) * 2 ** 26 + this.#bits(26)) / 2 ** 53;
   }
 
-  /** Normally distributed (Box-Muller). 1 - random() is never 0, so it has a logarithm. */
+  /** Normally distributed (Box and Muller 1958). 1 - random() is never 0, so it has a logarithm. */
   gauss(mean: number, deviation: number): number {
     let z = this.#spare;
     this.#spare = undefined;
@@ -486,7 +506,7 @@ import { parseArgs } from 'node:util';
 
 /** A mistake in what we were given, told in one line. */
 export class InputError extends Error {
-  exitCode = 1; // 2 if the mistake is in the command line
+  exitCode = 1; // 2 if the command line alone shows it
 }
 const usageError = (message: string) => Object.assign(new InputError(message), { exitCode: 2 });
 
@@ -521,7 +541,8 @@ export function parseCommandLine(args: string[]) {
   if (config.nEmbd % config.nHead !== 0) {
     throw usageError(`--n-embd ${config.nEmbd} must be a multiple of --n-head ${config.nHead}`);
   }
-  const prompt = given['prompt'];
+  const { prompt, explain } = given;
+  if (prompt && explain) throw usageError('--explain is instead of samples, so it goes without --prompt');
   if (prompt && [...prompt].length >= config.blockSize) {
     throw usageError(`--prompt "${prompt}" leaves no room in a block of ${config.blockSize}`);
   }
@@ -531,30 +552,39 @@ export function parseCommandLine(args: string[]) {
     + line('data FILE_OR_URL', 'train on its lines; otherwise on input.txt, or names.txt from the net')
     + line('prompt TEXT', 'what the samples begin with')
     + line('explain WORD', 'instead of samples, show how the model reads WORD');
-  return { config, source: given['data'], prompt, explain: given['explain'], help: given['help'] && help };
+  return { config, source: given['data'], prompt, explain, help: given['help'] && help };
 }
 
 // ---- C. Looking inside ----------------------------------------------------------------------------------
 
-/** Takes the last --eval documents away from training. Throws an InputError if that would leave none. */
-function holdOut(documents: string[], { eval: count, numSteps }: Config): string[] {
-  const left = documents.length - count;
-  if (left < 1) throw new InputError(`--eval ${count} leaves nothing of ${documents.length} documents`);
-  if (count > 0 && left < numSteps) print(`held out: ${count} docs`); // else training never comes to them
-  return documents.splice(left);
+/** What to train on, and --eval documents that are not in it. Throws an InputError if nothing is left. */
+export function holdOut(documents: string[], { eval: count, numSteps }: Config) {
+  if (count === 0) return { training: documents, heldOut: [] };
+  const distinct = [...new Set(documents)]; // a document may be in the list twice
+  const trained = new Set(documents.slice(0, numSteps));
+  const unused = distinct.filter((document) => !trained.has(document));
+  const heldOut = new Set((unused.length < count ? distinct : unused).slice(-count));
+  const training = documents.filter((document) => !heldOut.has(document));
+  if (training.length === 0) throw new InputError(`--eval ${count} leaves none of ${distinct.length} docs`);
+  if (unused.length < count) print(`held out: ${count} docs`);
+  return { training, heldOut: [...heldOut] };
 }
 
-/** The mean loss per character on documents, and that of two simple ways to guess. One line each. */
+/**
+ * The mean loss per character (the end of a document counts as one) of the model on held-out documents, and
+ * of two simple ways to guess. Throws an InputError for a character that is not in the vocabulary.
+ */
 export function evaluate(model: Model, tokenizer: Tokenizer, trained: string[], heldOut: string[]): string {
   const { vocabSize } = tokenizer;
-  const counts = Array.from({ length: vocabSize }, () => new Array<number>(vocabSize).fill(1)); // add-one
-  for (const tokens of trained.map((document) => tokenizer.encode(document))) {
+  const encode = (document: string) => tokenizer.encode(document).slice(0, model.config.blockSize + 1);
+  // How often each token came after each in training, and once more: what never came may still come.
+  const counts = Array.from({ length: vocabSize }, () => new Array<number>(vocabSize).fill(1));
+  for (const tokens of trained.map(encode)) {
     for (let i = 1; i < tokens.length; i++) counts[tokens[i - 1]][tokens[i]]++;
   }
   const totals = counts.map((row) => row.reduce((total, count) => total + count));
   let [n, loss, bigram] = [0, 0, 0];
-  for (const document of heldOut) {
-    const tokens = tokenizer.encode(document).slice(0, model.config.blockSize + 1);
+  for (const tokens of heldOut.map(encode)) {
     n += tokens.length - 1;
     loss += tidy(() => lossOf(model, tokens).data) * (tokens.length - 1);
     for (let i = 1; i < tokens.length; i++) {
@@ -564,16 +594,20 @@ export function evaluate(model: Model, tokenizer: Tokenizer, trained: string[], 
   return `\n--- evaluation (loss per character, ${heldOut.length} docs never trained on) ---\n`
     + `this model:      ${(loss / n).toFixed(4)}\n`
     + `guessing evenly: ${Math.log(vocabSize).toFixed(4)}\n`
-    + `bigram table:    ${(bigram / n).toFixed(4)}`; // the last character alone, as counted in training
+    + `bigram table:    ${(bigram / n).toFixed(4)}`; // which knows the last character only
 }
 
-/** How the model reads a word: what it expects at each position, and where each head looks. 80 columns. */
+/**
+ * How the model reads a word, cut to the block: what it expects at each position, and where each head looks.
+ * Takes 80 columns for up to 38 characters. Throws an InputError for one that is not in the vocabulary.
+ */
 export function explainWord(model: Model, tokenizer: Tokenizer, word: string): string {
   const tokens = tokenizer.encode(word).slice(0, model.config.blockSize + 1);
   const n = tokens.length - 1;
-  const wide = /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\uff00-\uff60\u{1f000}-\u{3ffff}]/u;
+  const wide =
+    /[\p{Emoji_Presentation}\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uff00-\uff60\u{20000}-\u{3ffff}]/u;
   const show = (token: number) => { // in two columns, which a wide character fills by itself
-    const character = tokenizer.characters[token] ?? '.'; // BOS
+    const character = (tokenizer.characters[token] ?? '.').replace(/\p{M}/u, '◌$&').replace(/\p{C}/u, '·');
     return wide.test(character) ? character : `${character} `;
   };
   const percent = (p: number) => `${Math.round(100 * p)}%`.padStart(4);
@@ -589,7 +623,7 @@ export function explainWord(model: Model, tokenizer: Tokenizer, word: string): s
         + ` ${(-Math.log(probabilities[next])).toFixed(2).padStart(5)} `
         + likeliest.map(([token, p]) => `  ${show(token)}${bar(Math.round(32 * p))}${percent(p)}`).join('');
     });
-    const gap = ' '.repeat(Math.max(2, 16 - 2 * n));
+    const gap = ' '.repeat(Math.max(2, 18 - 2 * n));
     const maps = caches.flatMap(({ seen }, layer) => seen[0].map((_, head) => [
       `layer ${layer + 1}, head ${head + 1}`.padEnd(2 + 2 * n + gap.length),
       `  ${tokens.slice(0, n).map(show).join('')}${gap}`,
@@ -599,7 +633,8 @@ export function explainWord(model: Model, tokenizer: Tokenizer, word: string): s
         return `${show(tokens[position])}${cells.join('').padEnd(2 * n)}${gap}`;
       }),
     ]));
-    lines.unshift(`\n--- how the model reads "${word}" ---`, '          p  loss   the five likeliest');
+    lines.unshift('          p  loss   the five likeliest');
+    lines.unshift(`\n--- how the model reads "${tokenizer.decode(tokens)}" ---`);
     lines.push('\nand where each position (row) looks (column):');
     const across = Math.floor(80 / (2 + 2 * n + gap.length)) || 1;
     for (let i = 0; i < maps.length; i += across) {
@@ -615,10 +650,10 @@ export function explainWord(model: Model, tokenizer: Tokenizer, word: string): s
 let waiting = ''; // lines go out together, which is faster than one by one
 const print = (line: string): void => { waiting += `${line}\n`; };
 const flush = (): void => { process.stdout.write(waiting); waiting = ''; };
-const note = (line: string): void => { process.stderr.write(`micro_gpt: ${line}\n`); };
+const note = (line: string) => { process.stderr.write(`micro_gpt: ${line.replace(/\p{Cc}/gu, ' ')}\n`); };
 
 let lastBreath = 0;
-/** Every 50 ms, writes and lets the world in: or we would not hear of Ctrl-C, or that our pipe was closed. */
+/** At most every 50 ms, writes and lets the world in: or we would not hear of Ctrl-C or a closed pipe. */
 async function breathe(): Promise<void> {
   if (performance.now() < lastBreath + 50) return;
   flush();
@@ -626,31 +661,35 @@ async function breathe(): Promise<void> {
   lastBreath = performance.now();
 }
 
-/** Prints each step; on a terminal, in a line that redraws, with the curve at the end. Ctrl-C stops it. */
-async function watch(steps: ReturnType<typeof train>, numSteps: number, guessing: number): Promise<void> {
-  // Not with NO_COLOR or TERM=dumb, but Deno would stop to ask whether we may look at these.
+/**
+ * Prints each step; on a terminal, in one line that redraws, with the mean loss of the last 50 steps, and in
+ * the end the curve. Ctrl-C stops training. Returns how many steps were done.
+ */
+async function watch(training: ReturnType<typeof train>, numSteps: number, vocabSize: number) {
+  // Not with NO_COLOR or TERM=dumb. (Deno would stop and ask whether we may look at these.)
   const redraws = process.stdout.isTTY && (process.versions['deno'] || process.stdout.hasColors());
   const width = Math.max(40, Math.min(process.stdout.columns || 80, 80)) - 1;
+  const guessing = Math.log(vocabSize); // the loss of guessing evenly
   const pad = (n: number) => String(n).padStart(4);
   const losses: number[] = [];
   const start = performance.now();
   const draw = () => {
-    const step = losses.length;
-    const perSecond = step / ((performance.now() - start) / 1000);
+    const steps = losses.length;
+    const perSecond = steps / ((performance.now() - start) / 1000);
     const line = [
-      `step ${pad(step)} / ${pad(numSteps)}`, `loss ${means(losses.slice(-50), 1)[0].toFixed(4)}`,
+      `step ${pad(steps)} / ${pad(numSteps)}`, `loss ${means(losses.slice(-50), 1)[0].toFixed(4)}`,
       blocks(losses, guessing, 16, 1)[0], `${perSecond.toFixed(0)} steps/s`,
-      `${((numSteps - step) / perSecond).toFixed(0)} s left`,
+      `${((numSteps - steps) / perSecond).toFixed(0)} s left`,
     ].join(' | ');
     flush();
     process.stdout.write(`\r${line.slice(0, width)}\x1b[K`); // [K clears what the last line had more
   };
   let [stopped, drawAt] = [false, 0];
   const stop = () => { stopped = true; };
-  process.once('SIGINT', stop); // once: a second Ctrl-C ends the program
-  for (const { step, loss } of steps) {
-    if (redraws) losses.push(loss);
-    else print(`step ${pad(step)} / ${pad(numSteps)} | loss ${loss.toFixed(4)}`);
+  process.once('SIGINT', stop); // once: after that, Ctrl-C ends the program
+  for (const { step, loss } of training) {
+    losses.push(loss);
+    if (!redraws) print(`step ${pad(step)} / ${pad(numSteps)} | loss ${loss.toFixed(4)}`);
     const now = performance.now();
     if (redraws && now > drawAt) {
       draw();
@@ -660,13 +699,15 @@ async function watch(steps: ReturnType<typeof train>, numSteps: number, guessing
     if (stopped) break;
   }
   process.off('SIGINT', stop);
-  if (!redraws || losses.length === 0) return;
-  draw();
-  const lowest = Math.min(...means(losses, width - 6), guessing).toFixed(2).padStart(5);
-  print(`\n\n${guessing.toFixed(2).padStart(5)}┬${' guessing evenly '.padEnd(width - 6, '┄')}`);
-  for (const row of blocks(losses, guessing, width - 6, 5)) print(`     │${row}`);
-  print(`${lowest}┴${'─'.repeat(width - 6)}`);
-  print(`      step 1${`step ${losses.length}`.padStart(width - 12)}`);
+  if (redraws && losses.length > 0) {
+    draw();
+    const lowest = Math.min(...means(losses, width - 6), guessing).toFixed(2).padStart(5);
+    print(`\n\n${guessing.toFixed(2).padStart(5)}┬${' guessing evenly '.padEnd(width - 6, '┄')}`);
+    for (const row of blocks(losses, guessing, width - 6, 5)) print(`     │${row}`);
+    print(`${lowest}┴${'─'.repeat(width - 6)}`);
+    print(`      step 1${`step ${losses.length}`.padStart(width - 12)}`);
+  }
+  return losses.length;
 }
 
 /** The means of n equal stretches of some numbers; of fewer, if there are not as many numbers. */

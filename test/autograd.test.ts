@@ -70,11 +70,11 @@ test('relu at 0 is flat', () => {
   assert.equal(x.grad, 0);
 });
 
-test('the worked example holds: c = a * b + a at 2 and 3 is 8, with gradients 4 and 2', () => {
-  const a = value(2), b = value(3);
-  const c = a.mul(b).add(a);
+test('the worked example holds: (a * 3 + b) * a at 2 and 4 is 20, with gradients 16 and 2', () => {
+  const a = value(2), b = value(4);
+  const c = a.mul(3).add(b).mul(a);
   c.backward();
-  assert.deepEqual([c.data, a.grad, b.grad], [8, 4, 2]);
+  assert.deepEqual([c.data, a.grad, b.grad], [20, 16, 2]);
 });
 
 test('gradients add up over several results until they are cleared', () => {

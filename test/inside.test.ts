@@ -11,6 +11,8 @@ import {
   evaluate,
   explainWord,
   gpt,
+  holdOut,
+  InputError,
   parseCommandLine,
   Random,
   sample,
@@ -129,6 +131,27 @@ test('documents held out for --eval are never trained on', () => {
   assert.match(enough.stdout, /8 docs never trained on/);
 });
 
+test('what is held out is not in training, not even under the same name', () => {
+  const documents = ['ann', 'bob', 'ann', 'eve', 'bob', 'eve', 'kim', 'ann'];
+  const hold = (numSteps: number, count: number) => holdOut(documents, { ...config, numSteps, eval: count });
+  assert.deepEqual(hold(3, 2), { training: ['ann', 'bob', 'ann', 'bob', 'ann'], heldOut: ['eve', 'kim'] });
+  assert.deepEqual(hold(3, 1), { training: documents.filter((name) => name !== 'kim'), heldOut: ['kim'] });
+  assert.deepEqual(hold(1000, 3), { training: ['ann', 'ann', 'ann'], heldOut: ['bob', 'eve', 'kim'] });
+  assert.deepEqual(hold(1000, 0), { training: documents, heldOut: [] });
+  assert.throws(() => hold(3, 4), InputError);
+});
+
+test('after Ctrl-C, the bigram table has seen what the model has seen', async () => {
+  const args = [...program, ...tiny, '--learning-rate', '0.001', '--num-samples', '0', '--eval', '1'];
+  const child = spawn(process.execPath, [...args, '--num-steps', '100000000']);
+  child.stdout.once('data', () => setTimeout(() => child.kill('SIGINT'), 100));
+  const stopped = await text(child.stdout);
+  const steps = /step +(\d+) \/ 100000000 \| loss [\d.]+\n\n/.exec(stopped)?.[1] ?? assert.fail('no steps');
+  const [bigram] = /bigram table: .*/.exec(stopped) ?? assert.fail('no evaluation');
+  // Held out is the last document either way, so a run of that many steps has the same table.
+  assert.ok(run(...args.slice(program.length), '--num-steps', steps).stdout.includes(bigram), bigram);
+});
+
 test('--eval that leaves nothing to train on is an error', () => {
   const { stderr, status } = run(...tiny, '--eval', '38');
   assert.equal(status, 1);
@@ -197,6 +220,20 @@ test('an explanation lines up in 80 columns, for a long word as for wide charact
     const titles = lines.filter((line) => line.startsWith('layer 1'));
     assert.ok(titles.length > 0);
   }
+});
+
+test('an explanation marks what has no width or shape, and tells how much of a long word it reads', () => {
+  const tokenizer = new Tokenizer('e\u0301\tx');
+  const explain = (blockSize: number): string =>
+    explainWord(randomModel(tokenizer.vocabSize, { blockSize }), tokenizer, 'e\u0301\tx');
+  assert.match(explain(8), /^e -> ◌\u0301 .*\n◌\u0301 -> · .*\n· -> x /m);
+  assert.match(explain(3), /reads "e\u0301\t" ---\n/);
+  assert.equal(explain(3).match(/ -> /g)?.length, 3);
+});
+
+test('titles of many heads do not run together', () => {
+  const model = randomModel(2, { nEmbd: 128, nHead: 128, nLayer: 10, blockSize: 2 });
+  assert.match(explainWord(model, new Tokenizer('a'), 'a'), /layer 10, head 127  layer 10, head 128/);
 });
 
 test('with --explain, the explanation comes instead of samples', () => {

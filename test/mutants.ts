@@ -74,7 +74,12 @@ const mutants: Mutant[] = [
   ['exit code 1 for a wrong option', '{ exitCode: 2 }', '{ exitCode: 1 }'],
   ['exit code 0 after an error', '    process.exitCode = error.exitCode;\n', ''],
   // The tools
-  ['held-out documents are trained on', 'documents.splice(left)', 'documents.slice(left)'],
+  ['held-out documents are trained on', 'return { training, heldOut: [', 'return { training: documents, heldOut: ['],
+  ['held out under a name that is trained on', '!trained.has(document)', 'true'],
+  ['too few left over, but none held out', 'unused.length < count ? distinct : unused', 'unused'],
+  ['bigrams of what was not trained on', 'training.slice(0, steps)', 'training'],
+  ['a message of several lines', ".replace(/\\p{Cc}/gu, ' ')", ''],
+  ['a prompt that --explain ignores', 'if (prompt && explain) throw', 'if (false) throw'],
   ['bigrams without add-one', 'fill(1)', 'fill(0)'],
   ['the evaluation counts documents', '.data) * (tokens.length - 1)', '.data)'],
   ['explain: probability of the wrong token', 'next = tokens[position + 1]', 'next = tokens[position]'],
@@ -94,9 +99,9 @@ const mutants: Mutant[] = [
 ];
 /** Broken in what they say and not in what they do, which claims.test.ts is there to see, and only it. */
 const untruths: Mutant[] = [
-  ['a wrong gradient in a comment', 'so a.grad is 4;', 'so a.grad is 5;'],
+  ['a wrong gradient in a comment', 'grad    16 ', 'grad    15 '],
   ['a wrong rmsnorm in a comment', '[0.8485, 1.1314]', '[0.8485, 1.1315]'],
-  ['an option that README tells otherwise', 'layers, one after another', 'layers'],
+  ['an option that README tells otherwise', 'layers (attention, then MLP), one', 'layers, one'],
 ];
 
 const tests = ['tokenizer', 'random', 'model', 'training', 'autograd', 'data', 'inside', 'cli'];
@@ -134,7 +139,7 @@ let folders = 0;
 async function caughtBy(program: string, files: string[]): Promise<string | undefined> {
   const folder = join(temporary, `${++folders}`);
   mkdirSync(folder);
-  for (const name of ['package.json', 'tsconfig.json', 'README.md', 'test']) {
+  for (const name of ['package.json', 'tsconfig.json', 'README.md', 'LICENSE', '.ci', 'test']) {
     cpSync(join(project, name), join(folder, name), { recursive: true });
   }
   symlinkSync(join(project, 'node_modules'), join(folder, 'node_modules'));
