@@ -10,15 +10,15 @@
  */
 
 // ---- 1. Hyperparameters ---------------------------------------------------------------------------------
-// We choose these; training finds the parameters, the numbers of which the model consists. Each word is
-// explained where it is first needed. On the command line, nEmbd is --n-embd.
+// We choose these; training finds the parameters, the numbers of which the model consists. Most
+// words are explained at their first use below. On the command line, nEmbd is --n-embd.
 
 const hyperparameters = {
   //             default  least    most  meaning
   nEmbd:        [     16,     1,   1024, 'width: how many numbers stand for a token'],
   nHead:        [      4,     1,   1024, 'attention heads, among which the width is divided'],
   nLayer:       [      1,     1,    100, 'layers (attention, then MLP), one after another'],
-  blockSize:    [     16,     1,   4096, 'context: how many positions the model can see'],
+  blockSize:    [     16,     1,   4096, 'context: how many positions (tokens in a row) the model can see'],
   numSteps:     [   1000,     0,    1e9, 'training steps, one document each'],
   learningRate: [   0.01,     0,   1000, 'size of the first training step; later ones shrink towards 0'],
   temperature:  [    0.5,  1e-6,    1e6, 'of sampling: near 0 always the likeliest, above 1 bolder'],
@@ -41,7 +41,7 @@ export const splitDocuments = (text: string): string[] =>
  * from those before: "e" from BOS, "m" from BOS and "e", and last BOS, so it learns where names end.
  */
 export class Tokenizer {
-  readonly characters: string[]; // indexed by token; code points, so that an emoji stays whole
+  readonly characters: string[]; // indexed by token; code points, not UTF-16 units
   get bos() { return this.characters.length; }
   get vocabSize() { return this.characters.length + 1; }
 
@@ -64,24 +64,24 @@ export class Tokenizer {
 // In: arithmetic on Values, numbers that remember how they were made. Out: their gradients.
 //
 // Training asks of each parameter: if it grew a bit, how fast would the loss (how wrong the model is) grow?
-// That rate is its gradient, and training moves it the other way. An operation knows only its local rates:
-// how fast its result grows with each operand while the other holds still. Rates multiply along a chain of
-// operations (the chain rule), and add up where a Value is used twice. Take (a * 3 + b) * a:
+// That derivative is its gradient, and training moves the parameter against it. An operation knows only its
+// local rates: how fast its result grows with each operand while the other holds still. Rates multiply along
+// a chain of operations (the chain rule), and add up where a Value is used twice. Take (a * 3 + b) * a:
 //
 //   slot    1: a    2: b    3: a * 3    4: slot 3 + b    5: slot 4 * a
 //   data    2       4       6           10               20
 //   grad    16      2       2           2                1, as it grows as fast as itself
 //
-// Each Value takes the next slot of a tape, after its operands (a topological order), and backward() walks it
-// from the end. Slot 5 gives slot 4 its rate, 2, and a its rate, 10. Slot 4 gives slot 3 and b 2 * 1 each.
-// Slot 3 gives a 2 * 3: 16 in all. So when we come to a slot, all made from it have added their shares.
+// Each Value takes the next slot of a tape, after its operands (a topological order). backward() walks it
+// from the end, so at each slot all made from it have added their shares, and gives operands grad * rate:
+// 5 gives 1 * 2 to slot 4 and 1 * 10 to a, 4 gives 2 * 1 to slot 3 and to b, 3 gives 2 * 3 to a: 16 in all.
 
 const data = [NaN]; //                  the number in each slot; slot 0 stands for "no operand"
 const grad = [NaN]; //                  its gradient; that of slot 0 means nothing
 const left = [0], right = [0]; //       the slots of its operands
 const dLeft = [NaN], dRight = [NaN]; // its local rates: how fast it grows with them
-const terms = [0]; //                   if dot() made it: of how many products it is the sum; else 0
-const handles: Value[] = []; //         the Value of each slot, used again when tidy() has freed the slot
+const terms = [0]; //                   for dot() below: of how many products it is the sum; else 0
+const handles: Value[] = []; //         the Value of each slot, used again when tidy() below frees the slot
 let top = 1; //                         the next free slot
 let leaves = 1; //                      below it are only leaves, without operands: backward() ends there
 
@@ -98,7 +98,7 @@ function record(result: number, a: Operand = 0, dA = 0, b: Operand = 0, dB = 0):
   dLeft[top] = dA;
   dRight[top] = dB;
   terms[top] = 0;
-  while (handles.length <= top) handles.push(new Value());
+  handles[top] ??= new Value();
   return handles[top++];
 }
 /** A Value made from no other, a leaf: a parameter. */
@@ -109,7 +109,7 @@ export function value(x: number): Value {
 
 /** A number that remembers how it was made: a handle on a slot of the tape. */
 export class Value {
-  readonly slot = handles.length; // record() puts each new Value at the end of handles, slot 0 first
+  readonly slot = top;
   get data() { return data[this.slot]; }
   set data(x) { data[this.slot] = x; }
   get grad() { return grad[this.slot]; }
@@ -126,10 +126,10 @@ export class Value {
   relu()          { return record(Math.max(0, this.data),  this, this.data > 0 ? 1 : 0); }
   neg()           { return record(-this.data,              this, -1); }
 
-  /** Sets the grad of each result on the way, and adds to that of each leaf, which may be in many results. */
+  /** Sets the grad of each result on the way, and adds to that of leaves, which many results may share. */
   backward(): void {
-    for (let slot = leaves; slot < top; slot++) if (left[slot] !== 0) grad[slot] = 0; // left by earlier calls
-    this.grad = 1; // it grows as fast as itself
+    for (let slot = leaves; slot < top; slot++) if (left[slot] !== 0) grad[slot] = 0; // from earlier calls
+    this.grad = 1;
     for (let slot = this.slot; slot >= leaves; slot--) {
       const g = grad[slot];
       if (g === 0) continue; // not part of this result, or without effect on it
@@ -147,7 +147,7 @@ export class Value {
 export type Vector = readonly Value[] & { readonly neighbours: true };
 const asVector = (values: readonly Value[]): Vector => values as Vector;
 
-/** The Values make(0) ... make(n - 1). If they are not neighbours, all are copied, as x * 1. */
+/** The Values make(0) ... make(n - 1). If not neighbours (in attention), all are copied, as x * 1. */
 export function vector(n: number, make: (i: number) => Value): Vector {
   const values = new Array<Value>(n);
   let neighbours = true;
@@ -159,7 +159,7 @@ export function vector(n: number, make: (i: number) => Value): Vector {
 }
 
 /**
- * The sum of all a[i] * b[i]: the larger, the better a and b agree. Most of a GPT's work is this, so to be
+ * The sum of all a[i] * b[i]: large if their large numbers match. Most of a GPT's work is this, so to be
  * fast it takes one slot, not 2n - 1: the tape notes a[0], b[0] and n, and backward() finds the others, their
  * neighbours, by itself. Throws a RangeError if a and b differ in length.
  */
@@ -173,7 +173,7 @@ export function dot(a: Vector, b: Vector): Value {
   return result;
 }
 
-/** Runs body, then frees its slots for new Values: return plain numbers. Older Values keep their grads. */
+/** Runs body, then frees its slots, so body must not return Values. Older Values keep their grads. */
 export function tidy<T>(body: () => T): T {
   const start = top;
   try {
@@ -186,8 +186,8 @@ export function tidy<T>(body: () => T): T {
 
 // ---- 4. Model -------------------------------------------------------------------------------------------
 // In: a token, its position, and what earlier positions left in caches. Out: the logits, a score for each
-// token of the vocabulary: the higher, the likelier it comes next. Between, x, (nEmbd), stands for the token.
-// Shapes: (m, n), (n) -> (m) takes a matrix of m rows and n columns and a vector of n, and makes one of m.
+// token of the vocabulary: the higher, the likelier it comes next. Between, x, nEmbd numbers, stands for it.
+// Shapes: (m, n), (n) -> (m) takes a matrix of m rows and n columns and n numbers, and returns m numbers.
 
 type Matrix = readonly Vector[]; // one vector a row
 /** The sum of a list. */
@@ -204,7 +204,7 @@ export const linear = (w: Matrix, x: Vector): Vector => vector(w.length, (row) =
 
 /**
  * Scores to probabilities, which add up to 1: [0, 1.0986] -> [0.25, 0.75], as e ** 0 = 1 and e ** 1.0986 = 3.
- * Subtracting the largest divides all powers alike and changes nothing, but e ** 1000 would be Infinity.
+ * Powers of e are positive. Subtracting the largest divides all alike: no change, but e ** 1000 is Infinity.
  * (n) -> (n)
  */
 export function softmax(scores: readonly Value[]): Vector {
@@ -215,24 +215,24 @@ export function softmax(scores: readonly Value[]): Vector {
 }
 
 /**
- * Scales x to a mean square of 1, lest numbers grow or shrink from layer to layer: [3, 4] ->
- * [0.8485, 1.1314]. The 1e-5 is for x = 0. RMS is root mean square: Zhang and Sennrich 2019. (n) -> (n)
+ * Scales x to a mean square of 1, so that numbers do not grow or shrink from layer to layer: [3, 4]
+ * -> [0.8485, 1.1314]. The 1e-5 is for x = 0. RMS: root mean square, Zhang and Sennrich 2019. (n) -> (n)
  */
 export function rmsnorm(x: Vector): Vector {
   const scale = dot(x, x).div(x.length).add(1e-5).pow(-0.5);
   return vector(x.length, (i) => x[i].mul(scale));
 }
 
-/** The parameters: matrices of (rows, columns). `draw` is random, since equal columns would stay equal. */
+/** The parameters: matrices of (rows, columns). `draw` is random: what starts alike would stay alike. */
 export function createModel(config: Config, vocabSize: number, draw: () => number) {
   const matrix = (rows: number, columns: number): Matrix =>
     Array.from({ length: rows }, () => vector(columns, () => value(draw())));
   const { nEmbd, blockSize, nLayer } = config;
   return {
     config,
-    wte: matrix(vocabSize, nEmbd), //    token embedding: row i stands for token i, like rows for like tokens
-    wpe: matrix(blockSize, nEmbd), //    position embedding: row i stands for position i; order matters
-    lmHead: matrix(vocabSize, nEmbd), // language model head, the way out: row i scores token i
+    wte: matrix(vocabSize, nEmbd), //    token embedding: row i describes token i in nEmbd learnt numbers
+    wpe: matrix(blockSize, nEmbd), //    position embedding: row i describes position i, since order matters
+    lmHead: matrix(vocabSize, nEmbd), // the way out (lm is language model): row i scores token i
     layers: Array.from({ length: nLayer }, () => ({
       wq: matrix(nEmbd, nEmbd), //       query: what a position looks for
       wk: matrix(nEmbd, nEmbd), //       key: what it is found by
@@ -245,22 +245,21 @@ export function createModel(config: Config, vocabSize: number, draw: () => numbe
 }
 export type Model = ReturnType<typeof createModel>;
 type Layer = Model['layers'][number];
-/** In one list: by default 27 * 16 + 16 * 16 + 27 * 16 + (4 + 4 + 4) * 16 * 16 = 4192 parameters. */
+/** All in one list; by default 27 * 16 + 16 * 16 + 27 * 16 + (4 + 4 + 4) * 16 * 16 = 4192 parameters. */
 export const parameters = ({ wte, wpe, lmHead, layers }: Model): Value[] =>
   [wte, wpe, lmHead, ...layers.flatMap((layer) => Object.values(layer))].flat(2);
 
-// Of a layer, for each position so far: keys, (nHead, headDim); values, (nEmbd); and for section C, weights.
+// Of a layer, per position so far: keys, (nHead, nEmbd / nHead); values, (nEmbd); weights, for section C.
 type Cache = { keys: Vector[][]; values: Vector[]; seen: Vector[][] };
 /** What to start a document with: for each layer a cache without positions. */
 export const emptyCaches = (model: Model): Cache[] =>
   model.layers.map(() => ({ keys: [], values: [], seen: [] }));
 
 /**
- * Attention lets a position use what came before. Its query is compared, by dot, with the key of each so far
- * (its own too; what is later it must predict). softmax makes weights of these scores, and with them the
- * values are averaged: weights 0.25 and 0.75 make [1, 6] of [4, 0] and [0, 8]. Each head does so on its own
- * headDim numbers, so that it can look for something else than the others. Vaswani et al. 2017.
- * (nEmbd) -> (nEmbd)
+ * Attention lets a position use what came before. Its query is compared, by dot, with the keys of positions
+ * up to its own (later ones are unknown). softmax makes weights of these scores, and with them the values are
+ * averaged: weights 0.25 and 0.75 make [1, 8] of [4, 2] and [0, 10]. Each head does so on its own headDim
+ * numbers, so that it can look for other things than the others do. Vaswani et al. 2017. (nEmbd) -> (nEmbd)
  */
 function attention(x: Vector, layer: Layer, { keys, values, seen }: Cache, nHead: number): Vector {
   const headDim = x.length / nHead;
@@ -269,25 +268,26 @@ function attention(x: Vector, layer: Layer, { keys, values, seen }: Cache, nHead
   const queries = split(linear(layer.wq, x));
   keys.push(split(linear(layer.wk, x)));
   values.push(linear(layer.wv, x));
-  // Random terms partly cancel, so a dot of n grows like the root of n. If not divided by it, softmax in a
-  // wide head would give nearly all to one position, and the others would hardly learn.
+  // Terms of random sign partly cancel: a dot of n grows like the root of n. We divide by it, since of large
+  // scores softmax gives nearly all to one position, and gradients of nearly 0 to the others.
   const weights = queries.map((query, head) =>
     softmax(keys.map((key) => dot(query, key[head]).div(Math.sqrt(headDim))))); // (nHead, positions)
   seen.push(weights);
+  // A weighted mean is a dot, too: of the weights with number i of all values. It belongs to the head of i.
   const columns = x.map((_, i) => vector(values.length, (t) => values[t][i])); // (nEmbd, positions)
-  const heard = vector(x.length, (i) => dot(weights[Math.floor(i / headDim)], columns[i])); // by i's head
+  const heard = vector(x.length, (i) => dot(weights[Math.floor(i / headDim)], columns[i]));
   return linear(layer.wo, heard);
 }
 
-/** Multi-layer perceptron, for each position alone. Without relu, one linear would do: 3 * (2x) = 6x. */
+/** Multi-layer perceptron: digests what was heard. Without relu, one linear would do: 3 * (2x) = 6x. */
 const mlp = (x: Vector, layer: Layer): Vector => linear(layer.fc2, relu(linear(layer.fc1, x)));
 
 /**
- * The logits, (vocabSize), for what follows a token. Call it position by position, with the same caches:
- * through these the gradients, too, reach earlier positions.
+ * The logits, (vocabSize), for what follows a token. Call it position by position, with the same caches: the
+ * only way for data to reach later positions, and for gradients to reach earlier ones.
  */
 export function gpt(model: Model, token: number, position: number, caches: Cache[]): Vector {
-  let x = rmsnorm(add(model.wte[token], model.wpe[position])); // normed for the sums below, too
+  let x = rmsnorm(add(model.wte[token], model.wpe[position])); // so that x itself starts normed
   model.layers.forEach((layer, i) => {
     // Each part adds to x and does not replace it (a residual): a sum passes gradients back whole, at rate 1.
     x = add(x, attention(rmsnorm(x), layer, caches[i], model.config.nHead));
@@ -301,8 +301,8 @@ export function gpt(model: Model, token: number, position: number, caches: Cache
 
 /**
  * How wrong the model is about a document: the mean of -log(the probability it gave to the token that came).
- * Sure and right costs 0, a probability of 1/2 costs 0.69, of 1/4 twice that; guessing evenly among 27 tokens
- * costs log 27 = 3.30, about what step 1 will show. Only the first blockSize predictions count.
+ * Probability 1 costs 0, 1/2 costs 0.69, 1/4 twice that, 0 Infinity: sure and wrong is worst. Guessing evenly
+ * among 27 tokens costs log 27 = 3.30, about what step 1 shows. Only the first blockSize predictions count.
  */
 export function lossOf(model: Model, tokens: number[]): Value {
   const n = Math.min(model.config.blockSize, tokens.length - 1);
@@ -316,10 +316,10 @@ export function lossOf(model: Model, tokens: number[]): Value {
 
 /**
  * Adam (Kingma and Ba 2014): makes a function that moves each parameter against its gradient, to lower the
- * loss. It keeps two running means, beta * old + (1 - beta) * new. That of the gradient, m, evens out odd
- * documents. The root of that of its square, v, is how large it usually is: divided by this, all parameters
- * move about as fast. Both start at 0, too small by the factor 1 - beta ** step; divided by that, they make
- * the first move just the learning rate, whatever the gradient. epsilon is there lest we divide by 0.
+ * loss. It keeps two running means, beta * old + (1 - beta) * new: m, of the gradient, so that one unusual
+ * document counts little; and v, of its square, whose root is its usual size. m is divided by that, so that
+ * all parameters move about equally fast. Both start at 0, too small by a factor 1 - beta ** step; corrected
+ * for it, the first move is the learning rate, whatever the gradient (unless 0; epsilon prevents 0 / 0).
  */
 export function adam(parameters: Value[], beta1 = 0.85, beta2 = 0.99, epsilon = 1e-8) {
   const m = new Float64Array(parameters.length);
@@ -333,7 +333,7 @@ export function adam(parameters: Value[], beta1 = 0.85, beta2 = 0.99, epsilon = 
       const p = parameters[i];
       m[i] = beta1 * m[i] + (1 - beta1) * p.grad;
       v[i] = beta2 * v[i] + (1 - beta2) * p.grad ** 2;
-      p.data -= (learningRate * (m[i] / correction1)) / (Math.sqrt(v[i] / correction2) + epsilon);
+      p.data -= learningRate * (m[i] / correction1) / (Math.sqrt(v[i] / correction2) + epsilon);
       p.grad = 0; // or the next step would add to it
     }
   };
@@ -374,7 +374,7 @@ export function sample(model: Model, tokenizer: Tokenizer, random: Random, promp
     const tokens = tokenizer.encode(prompt).slice(0, -1); // without the BOS at its end
     for (let position = 0; position < blockSize; position++) {
       const logits = gpt(model, tokens[position], position, caches);
-      if (position < tokens.length - 1) continue; // still reading the prompt
+      if (position < tokens.length - 1) continue; // the prompt only fills the caches
       const probabilities = softmax(logits.map((logit) => logit.div(temperature)));
       const next = random.choose(probabilities.map((p) => p.data));
       if (next === tokenizer.bos) break;
@@ -387,7 +387,7 @@ export function sample(model: Model, tokenizer: Tokenizer, random: Random, promp
 // ---- 7. Main --------------------------------------------------------------------------------------------
 // In: the arguments of the command line. Out: the loss of each step, and then the samples.
 
-/** Runs the program. Throws an InputError for a mistake in the arguments or the data. */
+/** The whole program. Throws an InputError for a mistake in the arguments or the data. */
 export async function main(args: string[]): Promise<void> {
   const { config, source, help, prompt, explain } = parseCommandLine(args);
   if (help) return print(help);
@@ -398,7 +398,7 @@ export async function main(args: string[]): Promise<void> {
   print(`vocab size: ${tokenizer.vocabSize}`);
   tokenizer.encode(`${prompt ?? ''}${explain ?? ''}`); // throws now what would throw after the training
   const { training, heldOut } = holdOut(documents, config);
-  const model = createModel(config, tokenizer.vocabSize, () => random.gauss(0, 0.08));
+  const model = createModel(config, tokenizer.vocabSize, () => random.gauss(0, 0.08)); // all small
   print(`num params: ${parameters(model).length}`);
 
   const steps = await watch(train(model, tokenizer, training), config.numSteps, tokenizer.vocabSize);

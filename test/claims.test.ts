@@ -75,12 +75,12 @@ test('the table in the comment on autograd is what the tape holds, and its sums 
   const tape = [a, b, product, bracket, result];
   assert.deepEqual([...tape.map((x) => x.data), ...tape.map((x) => x.grad)], numbers);
   assert.deepEqual(tape.map((x) => x.slot - a.slot + 1), [1, 2, 3, 4, 5]);
-  const [to4, toA, g4, rate4, g3, rate3, all] = stated(
-    /Slot 5 gives slot 4 its rate, (\d+), and a its rate, (\d+)\. Slot 4 gives slot 3 and b (\d) \* (\d) each\. Slot 3 gives a (\d) \* (\d): (\d+) in all/,
+  const [g5, to4, toA, g4, rate4, g3, rate3, all] = stated(
+    /5 gives (\d) \* (\d+) to slot 4 and 1 \* (\d+) to a, 4 gives (\d) \* (\d) to slot 3 and to b, 3 gives (\d) \* (\d) to a: (\d+) in all/,
   );
-  assert.deepEqual([to4, toA, g4 * rate4, g3], [bracket.grad, bracket.data, b.grad, product.grad]);
-  assert.equal(rate3, three);
-  assert.equal(toA + g3 * rate3, all);
+  assert.deepEqual([g5, g4, g3], [result.grad, bracket.grad, product.grad]);
+  assert.deepEqual([to4, toA, rate4, rate3], [a.data, bracket.data, 1, three]);
+  assert.deepEqual([g5 * to4, g5 * toA + g3 * rate3], [bracket.grad, all]);
   assert.equal(a.grad, all);
 });
 
@@ -93,7 +93,7 @@ test('the product in the comment on linear is right', () => {
 
 test('the average in the comment on attention is right', () => {
   const [p, q, ...values] = stated(
-    /weights ([\d.]+) and ([\d.]+) make \[(\d), (\d)\] of \[(\d), (\d)\] and \[(\d), (\d)\]/,
+    /weights ([\d.]+) and ([\d.]+) make \[(\d), (\d)\] of \[(\d), (\d)\] and \[(\d), (\d+)\]/,
   );
   const [x, y, x1, y1, x2, y2] = values;
   const weights = vectorOf([p, q]);
@@ -134,7 +134,7 @@ test('the temperature in the comment on sampling does what it says', () => {
 
 test('the sum in the comment on parameters is their number, in README and in the model too', () => {
   const [total] = stated(/\* 16 \* 16 = (\d+) parameters/);
-  const [, sum] = /In one list: by default (.*?) = \d+ parameters/.exec(source) ?? [];
+  const [, sum] = /in one list; by default (.*?) = \d+ parameters/.exec(source) ?? [];
   const terms = (sum ?? '').replace(/\(4 \+ 4 \+ 4\)/, '12').split(' + ');
   assert.equal(
     terms.reduce((s, term) => s + term.split(' * ').reduce((p, x) => p * Number(x), 1), 0),
@@ -164,7 +164,7 @@ test('the numbers in the exercises are right', () => {
 
 test('guessing evenly among 27 costs what the comment and README say', () => {
   for (const [count, cost] of [
-    stated(/guessing evenly among (\d+) tokens costs log 27 = ([\d.]+)/),
+    stated(/Guessing evenly among (\d+) tokens costs log 27 = ([\d.]+)/),
     stated(/near ln (\d+) = ([\d.]+)/, readme),
   ]) {
     const even = createModel(config, count, () => 0);
@@ -177,17 +177,18 @@ test('guessing evenly among 27 costs what the comment and README say', () => {
 });
 
 test('probabilities of 1, 1/2 and 1/4 cost what the comment on the loss says', () => {
-  const [sure, half] = stated(/Sure and right costs (\d), a probability of 1\/2 costs ([\d.]+), of 1\/4 twice that/);
+  const [sure, half] = stated(/Probability 1 costs (\d), 1\/2 costs ([\d.]+), 1\/4 twice that, 0 Infinity/);
   const cost = (probability: number): number => value(probability).log().neg().data;
   assertStated([cost(1) + 0, cost(1 / 2)], [sure, half]);
   assert.equal(cost(1 / 4), 2 * cost(1 / 2));
+  assert.equal(cost(0), Infinity);
 });
 
 test('the first move of Adam is the learning rate whatever the gradient, as its comment says', () => {
-  stated(/the first move just the learning rate, whatever the gradient/);
-  const parameters = [0.003, 40, -500].map((gradient) => Object.assign(value(1), { grad: gradient }));
+  stated(/the first move is the learning rate, whatever the gradient \(unless 0;/);
+  const parameters = [0.003, 40, -500, 0].map((gradient) => Object.assign(value(1), { grad: gradient }));
   adam(parameters)(0.25);
-  assert.deepEqual(parameters.map((p) => rounded(p.data, 0.0001)), [0.75, 0.75, 1.25]);
+  assert.deepEqual(parameters.map((p) => rounded(p.data, 0.0001)), [0.75, 0.75, 1.25, 1]);
 });
 
 test('the seeds and the steps of random() are what the comments on them say', () => {
