@@ -279,6 +279,31 @@ test('every option that README uses is accepted', () => {
   for (const flag of used) assert.ok(flag === 'help' || help.includes(`--${flag} `), flag);
 });
 
+test('the table in the section on speed agrees with itself and with what README says of it', () => {
+  const bench = read('bench.ts');
+  const section = readme.slice(readme.indexOf('## Speed'), readme.indexOf('## Tests'));
+  const rows = Array.from(section.matchAll(/^\| (\d.*) \|$/gm), ([, row]) => row.split(' | '));
+  const [, widths, layers] =
+    /widths = \[(.*?)\], layerCounts = \[(.*?)\]/.exec(bench) ?? assert.fail('bench.ts has no widths');
+  const pairs = layers.split(', ').flatMap((layer) => widths.split(', ').map((width) => `${width} x ${layer}`));
+  assert.deepEqual(rows.map(([width, layer]) => `${width} x ${layer}`), pairs);
+  const ratios = rows.map(([, , tape, objects, ratio]) => {
+    const [perSecond, claimed] = [objects, ratio].map((cell) => Number(cell.replace(/[<>] /, '')));
+    const quotient = Number(tape) / perSecond; // of rounded numbers
+    assert.ok(Math.abs(quotient / claimed - 1) < 0.02, `${tape} / ${objects} = ${ratio}`);
+    return ratio.startsWith('>') ? [] : [claimed];
+  });
+  const extremes = [Math.min(...ratios.flat()), Math.max(...ratios.flat())];
+  assert.deepEqual(stated(/from (\d+) to (\d+) times as many steps/, section.replaceAll('\n', ' ')), extremes);
+  const cost = (pair: string): number => Number(rows[pairs.indexOf(pair)][6]);
+  for (const layer of layers.split(', ')) {
+    assert.ok(cost(`128 x ${layer}`) < cost(`16 x ${layer}`), `the cost falls with the width, ${layer} layers`);
+  }
+  assert.deepEqual(stated(/on names of (\d+) letters/, section), stated(/letters = (\d+);/, bench));
+  assert.deepEqual(stated(/took over (\d+) s for a step/, section.replaceAll('\n', ' ')), stated(/patience = (\d+);/, bench));
+  assert.match(section, /On \d{4}-\d\d-\d\d it printed, with Node \d+\.\d+\.\d+ on .* \(AMD EPYC\)/s);
+});
+
 test('the exit codes are those that README says', () => {
   const [wrong, unfit] = stated(
     /wrong in itself ends the run with exit code (\d) .* does not fit the data, or a mistake in the data, with exit code (\d)\./,
