@@ -15,8 +15,8 @@
 
 const hyperparameters = {
   //             default  least    most  meaning
-  nEmbd:        [     16,     1,   1024, 'width: how many numbers stand for a token'],
-  nHead:        [      4,     1,   1024, 'attention heads, among which the width is divided'],
+  nEmbd:        [     16,     1,    512, 'width: how many numbers stand for a token'],
+  nHead:        [      4,     1,    512, 'attention heads, among which the width is divided'],
   nLayer:       [      1,     1,    100, 'layers (attention, then MLP), one after another'],
   blockSize:    [     16,     1,   4096, 'context: how many positions (tokens in a row) the model can see'],
   numSteps:     [   1000,     0,    1e9, 'training steps, one document each'],
@@ -413,6 +413,7 @@ export async function main(args: string[]): Promise<void> {
 }
 
 // ---- A. Random numbers ----------------------------------------------------------------------------------
+// In: a seed. Out: the random numbers that Python makes of it.
 
 /**
  * The numbers of Python's random.Random: the Mersenne Twister MT19937 (Matsumoto and Nishimura 1998) and what
@@ -494,7 +495,8 @@ export class Random {
 }
 
 // ---- B. Command line ------------------------------------------------------------------------------------
-// Imports may stand anywhere in a module: these are for the tools below.
+// In: the words after the command. Out: the settings. (Imports may stand anywhere in a module.)
+
 import { isUtf8 } from 'node:buffer';
 import { existsSync, realpathSync } from 'node:fs';
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
@@ -541,6 +543,8 @@ export function parseCommandLine(args: string[]) {
   if (config.nEmbd % config.nHead !== 0) {
     throw usageError(`--n-embd ${config.nEmbd} must be a multiple of --n-head ${config.nHead}`);
   }
+  const size = 12 * config.nLayer * config.nEmbd ** 2;
+  if (size > 1e7) throw usageError(`--n-embd and --n-layer: ${size} parameters are too many for the memory`);
   const { prompt, explain } = given;
   if (prompt && explain) throw usageError('--explain is instead of samples, so it goes without --prompt');
   if (prompt && [...prompt].length >= config.blockSize) {
@@ -556,6 +560,7 @@ export function parseCommandLine(args: string[]) {
 }
 
 // ---- C. Looking inside ----------------------------------------------------------------------------------
+// In: a trained model. Out: a text that tells how good it is, or how it reads a word.
 
 /** What to train on, and --eval documents that are not in it. Throws an InputError if nothing is left. */
 export function holdOut(documents: string[], { eval: count, numSteps }: Config) {
@@ -646,6 +651,7 @@ export function explainWord(model: Model, tokenizer: Tokenizer, word: string): s
 }
 
 // ---- D. Terminal ----------------------------------------------------------------------------------------
+// In: lines, and the steps of training. Out: standard output, and notes on standard error.
 
 let waiting = ''; // lines go out together, which is faster than one by one
 const print = (line: string): void => { waiting += `${line}\n`; };
@@ -728,6 +734,7 @@ function blocks(numbers: number[], top: number, width: number, height: number): 
 }
 
 // ---- E. Downloading -------------------------------------------------------------------------------------
+// In: the name of a file, an address, or nothing. Out: the text to train on.
 
 const namesUrl = 'https://raw.githubusercontent.com/karpathy/makemore/master/names.txt';
 

@@ -382,6 +382,12 @@ test('the sections are those that the header and README list, in this order', ()
   for (const title of titles.slice(0, 7)) assert.ok(readme.includes(`| ${title} |`), title);
 });
 
+test('every section with functions says what comes in and what goes out', () => {
+  const sections = source.split(/^\/\/ ---- (?=\w\. )/m).slice(1);
+  const silent = sections.filter((section) => !/-+\n\/\/ In: [^]*? Out: [^]*?\n\n/.test(section.slice(0, 3000)));
+  assert.deepEqual(silent.map((section) => section[0]), ['1', 'F'], 'those that hold but values');
+});
+
 test('the GPT is the first half of the file, which is as long as README says', () => {
   const lines = source.split('\n').length - 1;
   assert.deepEqual(stated(/the first half of the (\d+) lines/, readme.replaceAll('\n', ' ')), [lines]);

@@ -63,6 +63,7 @@ describe('An argument that is wrong ends the run with one line and exit code 2:'
     [['--constructor'], /--constructor/],
     [['names.txt'], /names\.txt/],
     [['--prompt', 'a', '--explain', 'b'], /--explain .*--prompt/],
+    [['--n-embd', '512', '--n-layer', '100'], /--n-embd .*--n-layer: 314572800 parameters/],
     [['--seed', '1\n2\x1b[1m'], /--seed .*"1 2 \[1m"/], // nothing that it quotes breaks the line
     [['--n-layer', '2', '--seed'], /--seed/],
     [['--data', 'missing.txt', '--seed', '-1'], /--seed .*-1/], // before anything is read
@@ -81,7 +82,7 @@ describe('An argument that is wrong ends the run with one line and exit code 2:'
 describe('Each number', () => {
   // What is taken as it stands, from the least to the most, and what is not.
   const cases: [flag: string, good: string[], bad: string[]][] = [
-    ['n-embd', ['1', '1024', '1e2', '7'], ['0', '-4', '1025', '16.5', 'NaN', 'sixteen', '16px', '1,000']],
+    ['n-embd', ['1', '512', '1e2', '7'], ['0', '-4', '513', '16.5', 'NaN', 'sixteen', '16px', '1,000']],
     ['n-layer', ['1', '100'], ['0', '-1', '101', '1.5']],
     ['block-size', ['1', '4096'], ['0', '-1', '4097', '1.5']],
     ['num-steps', ['0', '1000000000'], ['-1', '1000000001', '1.5', 'Infinity']],
@@ -106,7 +107,7 @@ describe('Each number', () => {
   }
 
   test('--n-head is taken if it divides --n-embd', () => {
-    for (const [nEmbd, nHead] of [['16', '16'], ['1024', '1024'], ['6', '3'], ['5', '1']]) {
+    for (const [nEmbd, nHead] of [['16', '16'], ['512', '512'], ['6', '3'], ['5', '1']]) {
       assert.equal(parse('--n-embd', nEmbd, '--n-head', nHead).nHead, Number(nHead));
     }
     for (const nHead of ['3', '32', '0', '-4', '1.5', '1025', 'NaN', '']) {

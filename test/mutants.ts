@@ -71,6 +71,7 @@ const mutants: Mutant[] = [
   ['choose takes what has no weight', 't <= part', 't < part'],
   ['numbers above the range are accepted', 'n >= least && n <= most', 'n >= least'],
   ['heads that do not divide the width', 'if (config.nEmbd % config.nHead !== 0)', 'if (false)'],
+  ['a model larger than the memory', 'if (size > 1e7) throw', 'if (false) throw'],
   ['exit code 1 for a wrong option', '{ exitCode: 2 }', '{ exitCode: 1 }'],
   ['exit code 0 after an error', '    process.exitCode = error.exitCode;\n', ''],
   // The tools
