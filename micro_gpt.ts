@@ -89,8 +89,14 @@ type Operand = Value | number; // a plain number is a constant, and has no gradi
 const raw = (x: Operand): number => (typeof x === 'number' ? x : x.data);
 const slotOf = (x: Operand): number => (typeof x === 'number' ? 0 : x.slot);
 
+/** Makes the tape longer by a slot. (Stores beyond the end, in record(), would slow down all its stores.) */
+function lengthen(): void {
+  for (const array of [data, grad, left, right, dLeft, dRight, terms]) array.push(0);
+  handles[top] = new Value();
+}
 /** Writes a result to the tape, with its operands and its local rate for each. */
 function record(result: number, a: Operand = 0, dA = 0, b: Operand = 0, dB = 0): Value {
+  if (top === data.length) lengthen();
   data[top] = result;
   grad[top] = 0;
   left[top] = slotOf(a);
@@ -98,7 +104,6 @@ function record(result: number, a: Operand = 0, dA = 0, b: Operand = 0, dB = 0):
   dLeft[top] = dA;
   dRight[top] = dB;
   terms[top] = 0;
-  handles[top] ??= new Value();
   return handles[top++];
 }
 /** A Value made from no other, a leaf: a parameter. */
@@ -208,7 +213,7 @@ export const linear = (w: Matrix, x: Vector): Vector => vector(w.length, (row) =
  * (n) -> (n)
  */
 export function softmax(scores: readonly Value[]): Vector {
-  const largest = Math.max(...scores.map((score) => score.data));
+  const largest = scores.reduce((max, score) => Math.max(max, score.data), -Infinity);
   const powers = scores.map((score) => score.sub(largest).exp());
   const total = sum(powers);
   return vector(scores.length, (i) => powers[i].div(total));
