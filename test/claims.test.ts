@@ -19,6 +19,7 @@ import {
   rmsnorm,
   softmax,
   splitDocuments,
+  tidy,
   Tokenizer,
   value,
   vector,
@@ -160,6 +161,24 @@ test('the numbers in the exercises are right', () => {
   const decaying = value(before);
   adam([decaying])(rate); // does nothing by itself
   assert.equal(decaying.data - rate * share * decaying.data, after);
+});
+
+test('with tied embeddings, the loss still falls, as the exercise says', () => {
+  stated(/without an `lmHead`\. `num params: \d+`, and the loss still falls\./, readme);
+  const random = new Random(config.seed);
+  const documents = random.shuffle(splitDocuments(builtInNames));
+  const tokenizer = new Tokenizer(documents.join(''));
+  const model = createModel(config, tokenizer.vocabSize, () => random.gauss(0, 0.08));
+  const tied = { ...model, lmHead: model.wte };
+  const move = adam([...new Set(parameters(tied))]);
+  const losses = Array.from({ length: 200 }, (_, step) => tidy(() => {
+    const loss = lossOf(tied, tokenizer.encode(documents[step]));
+    loss.backward();
+    move(config.learningRate);
+    return loss.data;
+  }));
+  const mean = (part: number[]): number => part.reduce((a, b) => a + b) / part.length;
+  assert.ok(mean(losses.slice(-50)) < mean(losses.slice(0, 50)) - 0.1, 'the last 50 are lower than the first 50');
 });
 
 test('guessing evenly among 27 costs what the comment and README say', () => {
