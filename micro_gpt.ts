@@ -73,30 +73,27 @@ export class Tokenizer {
 //   grad    16      2       2           2                1, as it grows as fast as itself
 //
 // Each Value takes the next slot of a tape, after its operands (a topological order). backward() walks it
-// from the end, so at each slot all made from it have added their shares, and gives operands grad * rate:
+// from the end, so a slot's grad is complete when it is reached; it then gives each operand grad * rate:
 // 5 gives 1 * 2 to slot 4 and 1 * 10 to a, 4 gives 2 * 1 to slot 3 and to b, 3 gives 2 * 3 to a: 16 in all.
 
-const data = [NaN]; //                  the number in each slot; slot 0 stands for "no operand"
-const grad = [NaN]; //                  its gradient; that of slot 0 means nothing
-const left = [0], right = [0]; //       the slots of its operands
-const dLeft = [NaN], dRight = [NaN]; // its local rates: how fast it grows with them
-const terms = [0]; //                   for dot() below: of how many products it is the sum; else 0
-const handles: Value[] = []; //         the Value of each slot, used again when tidy() below frees the slot
-let top = 1; //                         the next free slot
-let leaves = 1; //                      below it are only leaves, without operands: backward() ends there
+const floats = () => new Float64Array(2 ** 23); // room for 8 million slots; only those in use take memory
+const ints = () => new Int32Array(2 ** 23);
+const data = floats(); //                     the number in each slot; slot 0 stands for "no operand"
+const grad = floats(); //                     its gradient; that of slot 0 means nothing
+const left = ints(), right = ints(); //       the slots of its operands
+const dLeft = floats(), dRight = floats(); // its local rates: how fast it grows with them
+const terms = ints(); //                      for dot() below: of how many products it is the sum; else 0
+const handles: Value[] = []; //               the Value of each slot, used again when tidy() frees the slot
+let top = 1; //                               the next free slot
+let leaves = 1; //                            below it are only leaves, without operands: backward() ends
 
 type Operand = Value | number; // a plain number is a constant, and has no gradient
 const raw = (x: Operand): number => (typeof x === 'number' ? x : x.data);
 const slotOf = (x: Operand): number => (typeof x === 'number' ? 0 : x.slot);
 
-/** Makes the tape longer by a slot. (Stores beyond the end, in record(), would slow down all its stores.) */
-function lengthen(): void {
-  for (const array of [data, grad, left, right, dLeft, dRight, terms]) array.push(0);
-  handles[top] = new Value();
-}
-/** Writes a result to the tape, with its operands and its local rate for each. */
+/** Writes a result, its operands and its local rates to the tape. Throws an InputError if that is full. */
 function record(result: number, a: Operand = 0, dA = 0, b: Operand = 0, dB = 0): Value {
-  if (top === data.length) lengthen();
+  if (top === data.length) throw new InputError('the model or a document is too large: the tape is full');
   data[top] = result;
   grad[top] = 0;
   left[top] = slotOf(a);
@@ -104,6 +101,7 @@ function record(result: number, a: Operand = 0, dA = 0, b: Operand = 0, dB = 0):
   dLeft[top] = dA;
   dRight[top] = dB;
   terms[top] = 0;
+  handles[top] ??= new Value();
   return handles[top++];
 }
 /** A Value made from no other, a leaf: a parameter. */
@@ -131,18 +129,20 @@ export class Value {
   relu()          { return record(Math.max(0, this.data),  this, this.data > 0 ? 1 : 0); }
   neg()           { return record(-this.data,              this, -1); }
 
-  /** Sets the grad of each result on the way, and adds to that of leaves, which many results may share. */
+  /** Computes the grads of results afresh, and adds to those of leaves, where several calls sum up. */
   backward(): void {
-    for (let slot = leaves; slot < top; slot++) if (left[slot] !== 0) grad[slot] = 0; // from earlier calls
+    const numbers = data, grads = grad; // under local names they are faster
+    for (let slot = leaves; slot < top; slot++) if (left[slot] !== 0) grads[slot] = 0; // from earlier calls
     this.grad = 1;
     for (let slot = this.slot; slot >= leaves; slot--) {
-      const g = grad[slot];
+      const g = grads[slot];
       if (g === 0) continue; // not part of this result, or without effect on it
-      grad[left[slot]] += dLeft[slot] * g;
-      grad[right[slot]] += dRight[slot] * g;
-      for (let a = left[slot], b = right[slot], end = a + terms[slot]; a < end; a++, b++) {
-        grad[a] += data[b] * g; // only for dot(): the rate for one factor is the other
-        grad[b] += data[a] * g;
+      let a = left[slot], b = right[slot];
+      grads[a] += dLeft[slot] * g;
+      grads[b] += dRight[slot] * g;
+      for (const end = a + terms[slot]; a < end; a++, b++) {
+        grads[a] += numbers[b] * g; // only for dot(): the rate for one factor is the other
+        grads[b] += numbers[a] * g;
       }
     }
   }
@@ -164,7 +164,7 @@ export function vector(n: number, make: (i: number) => Value): Vector {
 }
 
 /**
- * The sum of all a[i] * b[i]: large if their large numbers match. Most of a GPT's work is this, so to be
+ * The sum of all a[i] * b[i]: large if a[i] and b[i] agree in sign. Most of a GPT's work is this, so to be
  * fast it takes one slot, not 2n - 1: the tape notes a[0], b[0] and n, and backward() finds the others, their
  * neighbours, by itself. Throws a RangeError if a and b differ in length.
  */
@@ -191,7 +191,7 @@ export function tidy<T>(body: () => T): T {
 
 // ---- 4. Model -------------------------------------------------------------------------------------------
 // In: a token, its position, and what earlier positions left in caches. Out: the logits, a score for each
-// token of the vocabulary: the higher, the likelier it comes next. Between, x, nEmbd numbers, stands for it.
+// token of the vocabulary: the higher, the likelier it is next. Inside, x, nEmbd numbers, stands for it.
 // Shapes: (m, n), (n) -> (m) takes a matrix of m rows and n columns and n numbers, and returns m numbers.
 
 type Matrix = readonly Vector[]; // one vector a row
@@ -209,7 +209,7 @@ export const linear = (w: Matrix, x: Vector): Vector => vector(w.length, (row) =
 
 /**
  * Scores to probabilities, which add up to 1: [0, 1.0986] -> [0.25, 0.75], as e ** 0 = 1 and e ** 1.0986 = 3.
- * Powers of e are positive. Subtracting the largest divides all alike: no change, but e ** 1000 is Infinity.
+ * Subtracting the largest divides all powers alike, so nothing changes, but no e ** 1000 becomes Infinity.
  * (n) -> (n)
  */
 export function softmax(scores: readonly Value[]): Vector {
@@ -220,7 +220,7 @@ export function softmax(scores: readonly Value[]): Vector {
 }
 
 /**
- * Scales x to a mean square of 1, so that numbers do not grow or shrink from layer to layer: [3, 4]
+ * Scales x to a mean square of 1, so that each part of a layer gets numbers of one size: [3, 4]
  * -> [0.8485, 1.1314]. The 1e-5 is for x = 0. RMS: root mean square, Zhang and Sennrich 2019. (n) -> (n)
  */
 export function rmsnorm(x: Vector): Vector {
@@ -228,7 +228,7 @@ export function rmsnorm(x: Vector): Vector {
   return vector(x.length, (i) => x[i].mul(scale));
 }
 
-/** The parameters: matrices of (rows, columns). `draw` is random: what starts alike would stay alike. */
+/** The parameters: matrices of (rows, columns). `draw` is random: equal columns would stay equal. */
 export function createModel(config: Config, vocabSize: number, draw: () => number) {
   const matrix = (rows: number, columns: number): Matrix =>
     Array.from({ length: rows }, () => vector(columns, () => value(draw())));
@@ -241,7 +241,7 @@ export function createModel(config: Config, vocabSize: number, draw: () => numbe
     layers: Array.from({ length: nLayer }, () => ({
       wq: matrix(nEmbd, nEmbd), //       query: what a position looks for
       wk: matrix(nEmbd, nEmbd), //       key: what it is found by
-      wv: matrix(nEmbd, nEmbd), //       value: what it says when found
+      wv: matrix(nEmbd, nEmbd), //       value (no Value): what it says when found
       wo: matrix(nEmbd, nEmbd), //       output: mixes what the heads heard
       fc1: matrix(4 * nEmbd, nEmbd), //  fully connected: four times as wide ...
       fc2: matrix(nEmbd, 4 * nEmbd), //  ... and back
@@ -254,7 +254,7 @@ type Layer = Model['layers'][number];
 export const parameters = ({ wte, wpe, lmHead, layers }: Model): Value[] =>
   [wte, wpe, lmHead, ...layers.flatMap((layer) => Object.values(layer))].flat(2);
 
-// Of a layer, per position so far: keys, (nHead, nEmbd / nHead); values, (nEmbd); weights, for section C.
+// Of a layer, per position so far: keys, (nHead, nEmbd / nHead); values, (nEmbd); seen: weights, for C.
 type Cache = { keys: Vector[][]; values: Vector[]; seen: Vector[][] };
 /** What to start a document with: for each layer a cache without positions. */
 export const emptyCaches = (model: Model): Cache[] =>
@@ -273,12 +273,12 @@ function attention(x: Vector, layer: Layer, { keys, values, seen }: Cache, nHead
   const queries = split(linear(layer.wq, x));
   keys.push(split(linear(layer.wk, x)));
   values.push(linear(layer.wv, x));
-  // Terms of random sign partly cancel: a dot of n grows like the root of n. We divide by it, since of large
-  // scores softmax gives nearly all to one position, and gradients of nearly 0 to the others.
+  // Terms of random sign partly cancel: a dot of n grows like the root of n. We divide by that, as for large
+  // scores softmax gives nearly all to one position, and then all its rates are nearly 0.
   const weights = queries.map((query, head) =>
     softmax(keys.map((key) => dot(query, key[head]).div(Math.sqrt(headDim))))); // (nHead, positions)
   seen.push(weights);
-  // A weighted mean is a dot, too: of the weights with number i of all values. It belongs to the head of i.
+  // A weighted mean is a dot, too: of number i of all values with the weights of the head that has i.
   const columns = x.map((_, i) => vector(values.length, (t) => values[t][i])); // (nEmbd, positions)
   const heard = vector(x.length, (i) => dot(weights[Math.floor(i / headDim)], columns[i]));
   return linear(layer.wo, heard);
@@ -292,7 +292,7 @@ const mlp = (x: Vector, layer: Layer): Vector => linear(layer.fc2, relu(linear(l
  * only way for data to reach later positions, and for gradients to reach earlier ones.
  */
 export function gpt(model: Model, token: number, position: number, caches: Cache[]): Vector {
-  let x = rmsnorm(add(model.wte[token], model.wpe[position])); // so that x itself starts normed
+  let x = rmsnorm(add(model.wte[token], model.wpe[position])); // below, only a copy is normed
   model.layers.forEach((layer, i) => {
     // Each part adds to x and does not replace it (a residual): a sum passes gradients back whole, at rate 1.
     x = add(x, attention(rmsnorm(x), layer, caches[i], model.config.nHead));
@@ -323,8 +323,8 @@ export function lossOf(model: Model, tokens: number[]): Value {
  * Adam (Kingma and Ba 2014): makes a function that moves each parameter against its gradient, to lower the
  * loss. It keeps two running means, beta * old + (1 - beta) * new: m, of the gradient, so that one unusual
  * document counts little; and v, of its square, whose root is its usual size. m is divided by that, so that
- * all parameters move about equally fast. Both start at 0, too small by a factor 1 - beta ** step; corrected
- * for it, the first move is the learning rate, whatever the gradient (unless 0; epsilon prevents 0 / 0).
+ * all parameters move about equally fast. Both start at 0: each is 1 - beta ** step of a mean, so divided
+ * by it. The first move is the learning rate, whatever the gradient (unless 0; epsilon prevents 0 / 0).
  */
 export function adam(parameters: Value[], beta1 = 0.85, beta2 = 0.99, epsilon = 1e-8) {
   const m = new Float64Array(parameters.length);
@@ -369,8 +369,8 @@ export function* train(model: Model, tokenizer: Tokenizer, documents: string[]) 
 
 /**
  * Draws a token by its probability, takes it as the next input, and so on until BOS or blockSize tokens.
- * Dividing by a temperature below 1 moves logits apart and favours the likely: 0.5 makes [0.1, 0.9] of
- * [0.25, 0.75]. Throws an InputError if the prompt has a character that is not in the dataset.
+ * Dividing by a temperature below 1 moves logits apart and favours the likely: 0.5 turns odds of 1 : 3 into
+ * 1 : 9. Throws an InputError if the prompt has a character that is not in the dataset.
  */
 export function sample(model: Model, tokenizer: Tokenizer, random: Random, prompt = ''): string {
   const { blockSize, temperature } = model.config;
@@ -549,7 +549,7 @@ export function parseCommandLine(args: string[]) {
     throw usageError(`--n-embd ${config.nEmbd} must be a multiple of --n-head ${config.nHead}`);
   }
   const size = 12 * config.nLayer * config.nEmbd ** 2;
-  if (size > 1e7) throw usageError(`--n-embd and --n-layer: ${size} parameters are too many for the memory`);
+  if (size > 7e6) throw usageError(`--n-embd and --n-layer: ${size} parameters are too many for the memory`);
   const { prompt, explain } = given;
   if (prompt && explain) throw usageError('--explain is instead of samples, so it goes without --prompt');
   if (prompt && [...prompt].length >= config.blockSize) {

@@ -403,3 +403,14 @@ test('a dot of Vectors that differ in length is refused', () => {
   const ones = (n: number) => vector(n, () => value(1));
   assert.throws(() => dot(ones(3), ones(1)), /3.*1/);
 });
+
+test('a full tape takes no more, says so, and is free again after tidy', () => {
+  const fill = (): Value => {
+    let x = value(1);
+    for (;;) x = x.add(1);
+  };
+  assert.throws(() => tidy(fill), { name: 'Error', message: /the tape is full/ });
+  const x = value(2);
+  x.mul(3).backward();
+  assert.equal(x.grad, 3);
+});

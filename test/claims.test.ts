@@ -85,6 +85,11 @@ test('the table in the comment on autograd is what the tape holds, and its sums 
   assert.equal(a.grad, all);
 });
 
+test('the tape has room for as many slots as its comment says', () => {
+  const [power, millions] = stated(/Float64Array\(2 \*\* (\d+)\); \/\/ room for (\d+) million slots/);
+  assert.equal(Math.floor(2 ** power / 1e6), millions);
+});
+
 test('the product in the comment on linear is right', () => {
   const [a, b, c, d, x, y, ...claimed] = stated(
     /\[\[(\d), (\d)\], \[(\d), (\d)\]\], \[(\d), (\d)\] -> \[(\d+), (\d+)\]\. \(m, n\), \(n\) -> \(m\)/,
@@ -129,8 +134,9 @@ test('the vector in the comment on rmsnorm comes out as it says', () => {
 });
 
 test('the temperature in the comment on sampling does what it says', () => {
-  const [t, p, q, x, y] = stated(/: ([\d.]+) makes \[([\d.]+), ([\d.]+)\] of \[([\d.]+), ([\d.]+)\]/);
-  assertStated(numbers(softmax([x, y].map((likely) => value(Math.log(likely)).div(t)))), [p, q]);
+  const [t, x, y, ...odds] = stated(/: ([\d.]+) turns odds of (\d) : (\d) into (\d) : (\d)\./);
+  const [p, q] = numbers(softmax([x, y].map((likely) => value(Math.log(likely)).div(t))));
+  assert.equal(rounded(q / p, 0.001), odds[1] / odds[0]);
 });
 
 test('the sum in the comment on parameters is their number, in README and in the model too', () => {
@@ -204,7 +210,7 @@ test('probabilities of 1, 1/2 and 1/4 cost what the comment on the loss says', (
 });
 
 test('the first move of Adam is the learning rate whatever the gradient, as its comment says', () => {
-  stated(/the first move is the learning rate, whatever the gradient \(unless 0;/);
+  stated(/The first move is the learning rate, whatever the gradient \(unless 0;/);
   const parameters = [0.003, 40, -500, 0].map((gradient) => Object.assign(value(1), { grad: gradient }));
   adam(parameters)(0.25);
   assert.deepEqual(parameters.map((p) => rounded(p.data, 0.0001)), [0.75, 0.75, 1.25, 1]);
