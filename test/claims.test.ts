@@ -313,19 +313,18 @@ test('the table in the section on speed agrees with itself and with what README 
   const pairs = layers.split(', ').flatMap((layer) => widths.split(', ').map((width) => `${width} x ${layer}`));
   assert.deepEqual(rows.map(([width, layer]) => `${width} x ${layer}`), pairs);
   const ratios = rows.map(([, , tape, objects, ratio]) => {
-    const [perSecond, claimed] = [objects, ratio].map((cell) => Number(cell.replace(/[<>] /, '')));
-    const quotient = Number(tape) / perSecond; // of rounded numbers
+    const claimed = Number(ratio);
+    const quotient = Number(tape) / Number(objects); // of rounded numbers
     assert.ok(Math.abs(quotient / claimed - 1) < 0.02, `${tape} / ${objects} = ${ratio}`);
-    return ratio.startsWith('>') ? [] : [claimed];
+    return claimed;
   });
-  const extremes = [Math.min(...ratios.flat()), Math.max(...ratios.flat())];
+  const extremes = [Math.min(...ratios), Math.max(...ratios)];
   assert.deepEqual(stated(/from (\d+) to (\d+) times as many steps/, section.replaceAll('\n', ' ')), extremes);
   const cost = (pair: string): number => Number(rows[pairs.indexOf(pair)][6]);
   for (const layer of layers.split(', ')) {
     assert.ok(cost(`128 x ${layer}`) < cost(`16 x ${layer}`), `the cost falls with the width, ${layer} layers`);
   }
   assert.deepEqual(stated(/on names of (\d+) letters/, section), stated(/letters = (\d+);/, bench));
-  assert.deepEqual(stated(/took over (\d+) s for a step/, section.replaceAll('\n', ' ')), stated(/patience = (\d+);/, bench));
   assert.match(section, /On \d{4}-\d\d-\d\d it printed, with Node \d+\.\d+\.\d+ on .* \(AMD EPYC\)/s);
 });
 
