@@ -10,8 +10,8 @@
  */
 
 // ---- 1. Hyperparameters ---------------------------------------------------------------------------------
-// We choose these; training finds the parameters, the numbers of which the model consists. Most
-// words are explained at their first use below. On the command line, nEmbd is --n-embd.
+// We choose these; training finds the parameters, the numbers of which the model consists. Most words are
+// explained at their first use below. On the command line, nEmbd is --n-embd.
 
 const hyperparameters = {
   //             default  least    most  meaning
@@ -85,7 +85,7 @@ const dLeft = floats(), dRight = floats(); // its local rates: how fast it grows
 const terms = ints(); //                      for dot() below: of how many products it is the sum; else 0
 const handles: Value[] = []; //               the Value of each slot, used again when tidy() frees the slot
 let top = 1; //                               the next free slot
-let leaves = 1; //                            below it are only leaves, without operands: backward() ends
+let leaves = 1; //                            below it are only leaves (no operands): backward() stops there
 
 type Operand = Value | number; // a plain number is a constant, and has no gradient
 const raw = (x: Operand): number => (typeof x === 'number' ? x : x.data);
@@ -191,7 +191,7 @@ export function tidy<T>(body: () => T): T {
 
 // ---- 4. Model -------------------------------------------------------------------------------------------
 // In: a token, its position, and what earlier positions left in caches. Out: the logits, a score for each
-// token of the vocabulary: the higher, the likelier it is next. Inside, x, nEmbd numbers, stands for it.
+// token of the vocabulary: the higher, the likelier it is next. Inside, the input token is x, nEmbd numbers.
 // Shapes: (m, n), (n) -> (m) takes a matrix of m rows and n columns and n numbers, and returns m numbers.
 
 type Matrix = readonly Vector[]; // one vector a row
@@ -323,7 +323,7 @@ export function lossOf(model: Model, tokens: number[]): Value {
  * Adam (Kingma and Ba 2014): makes a function that moves each parameter against its gradient, to lower the
  * loss. It keeps two running means, beta * old + (1 - beta) * new: m, of the gradient, so that one unusual
  * document counts little; and v, of its square, whose root is its usual size. m is divided by that, so that
- * all parameters move about equally fast. Both start at 0: each is 1 - beta ** step of a mean, so divided
+ * all parameters move about equally fast. Both start at 0, too small by a factor 1 - beta ** step: we divide
  * by it. The first move is the learning rate, whatever the gradient (unless 0; epsilon prevents 0 / 0).
  */
 export function adam(parameters: Value[], beta1 = 0.85, beta2 = 0.99, epsilon = 1e-8) {
@@ -548,8 +548,8 @@ export function parseCommandLine(args: string[]) {
   if (config.nEmbd % config.nHead !== 0) {
     throw usageError(`--n-embd ${config.nEmbd} must be a multiple of --n-head ${config.nHead}`);
   }
-  const size = 12 * config.nLayer * config.nEmbd ** 2;
-  if (size > 7e6) throw usageError(`--n-embd and --n-layer: ${size} parameters are too many for the memory`);
+  const size = 12 * config.nLayer * config.nEmbd ** 2; // the parameters of the layers
+  if (size > 7e6) throw usageError(`--n-embd and --n-layer make ${size} parameters; 7000000 is the most`);
   const { prompt, explain } = given;
   if (prompt && explain) throw usageError('--explain is instead of samples, so it goes without --prompt');
   if (prompt && [...prompt].length >= config.blockSize) {

@@ -9,7 +9,9 @@ import {
   builtInNames,
   createModel,
   dot,
+  evaluate,
   explainWord,
+  holdOut,
   InputError,
   linear,
   lossOf,
@@ -21,6 +23,7 @@ import {
   splitDocuments,
   tidy,
   Tokenizer,
+  train,
   value,
   vector,
 } from '../micro_gpt.ts';
@@ -88,6 +91,15 @@ test('the table in the comment on autograd is what the tape holds, and its sums 
 test('the tape has room for as many slots as its comment says', () => {
   const [power, millions] = stated(/Float64Array\(2 \*\* (\d+)\); \/\/ room for (\d+) million slots/);
   assert.equal(Math.floor(2 ** power / 1e6), millions);
+});
+
+test('only the slots in use take memory, as the comment on the tape says', () => {
+  stated(/only those in use take memory/);
+  const [power] = stated(/Float64Array\(2 \*\* (\d+)\)/);
+  const code = `import(${JSON.stringify(program[2])}).then(() => console.log(process.resourceUsage().maxRSS))`;
+  const { stdout } = spawnSync(process.execPath, ['--import', 'tsx', '-e', code], { encoding: 'utf8' });
+  const all = (2 ** power * (4 * 8 + 3 * 4)) / 1024; // kilobytes of four arrays of doubles and three of ints
+  assert.ok(Number(stdout) > 0 && Number(stdout) < 0.75 * all, `${stdout} of ${all} kB`);
 });
 
 test('the product in the comment on linear is right', () => {
@@ -185,6 +197,24 @@ test('with tied embeddings, the loss still falls, as the exercise says', () => {
   }));
   const mean = (part: number[]): number => part.reduce((a, b) => a + b) / part.length;
   assert.ok(mean(losses.slice(-50)) < mean(losses.slice(0, 50)) - 0.1, 'the last 50 are lower than the first 50');
+});
+
+test('a second data set gives what the exercise says', () => {
+  const [count] = stated(/with `--data` and `--eval (\d+)`\. `vocab size` is one more/, readme);
+  stated(/the model's loss comes out below that of guessing evenly\./, readme);
+  const documents = splitDocuments(builtInNames);
+  const tokenizer = new Tokenizer(documents.join(''));
+  assert.equal(tokenizer.vocabSize, new Set(documents.join('')).size + 1);
+  const { training, heldOut } = holdOut(documents, { ...config, eval: count });
+  const random = new Random(config.seed);
+  const model = createModel(config, tokenizer.vocabSize, () => random.gauss(0, 0.08));
+  for (const { step } of train(model, tokenizer, training)) assert.ok(step > 0, 'trains');
+  const [loss, evenly] = Array.from(
+    evaluate(model, tokenizer, training, heldOut).matchAll(/: +([\d.]+)$/gm),
+    ([, number]) => Number(number),
+  );
+  assert.equal(heldOut.length, count);
+  assert.ok(loss < evenly, `${loss} < ${evenly}`);
 });
 
 test('guessing evenly among 27 costs what the comment and README say', () => {
