@@ -1,436 +1,456 @@
 /**
- * micro_gpt.ts: a GPT that learns from a list of names to predict the next letter, and so makes up names.
- * All of it is in this file, without dependencies, and its output is that of Andrej Karpathy's microgpt in
- * Python. Read 1 to 7 in this order; A to F are only their tools.
+ * micro_gpt.ts: a GPT in one file. It learns from a list of names how names are made, and makes up new ones.
+ * GPT stands for generative pre-trained transformer. All it ever does is guess the next letter of a name
+ * from the letters so far. It gets good at that by training, in 1000 steps like this:
  *
- *   npx -y tsx micro_gpt.ts            (--help tells what can be changed)
+ *   1. Take a name from the list, and guess each of its letters.
+ *   2. Measure how wrong the guesses were. That number is the loss.
+ *   3. Find out how the loss would change with each of the model's 4192 numbers: its gradient.
+ *   4. Change each number a little, so that the loss gets smaller.
  *
- *   1 Hyperparameters   2 Dataset and tokenizer   3 Autograd   4 Model   5 Training   6 Sampling   7 Main
- *   A Random numbers    B Command line   C Looking inside   D Terminal   E Downloading   F Built-in names
+ *   npx -y tsx micro_gpt.ts            (with --help for the options)
+ *
+ * It prints the same losses and the same names as Andrej Karpathy's microgpt, in Python, to the last digit:
+ * https://karpathy.github.io/2026/02/12/microgpt/. Sections 1 to 7, read from top to bottom, are the GPT.
+ * Sections A to G make it pleasant to use, and you can stop before them.
+ *
+ *   1 Hyperparameters   2 Tokenizer   3 Autograd   4 Model   5 Training   6 Sampling   7 Main
+ *   A Random numbers   B Command line   C Looking inside   D Terminal   E Downloading   F Names   G Start
  */
 
-// ---- 1. Hyperparameters ---------------------------------------------------------------------------------
-// We choose these; training finds the parameters, the numbers of which the model consists. Most words are
-// explained at their first use below. On the command line, nEmbd is --n-embd.
+// ---- 1. Hyperparameters -------------------------------------------------------------------------
+// We choose these before training. Training then finds the parameters, the numbers that a model is made
+// of. New words are explained further down. On the command line, nEmbd is --n-embd.
 
 const hyperparameters = {
-  //             default  least    most  meaning
-  nEmbd:        [     16,     1,    512, 'width: how many numbers stand for a token'],
-  nHead:        [      4,     1,    512, 'attention heads, among which the width is divided'],
+  //             default    min     max  meaning
+  nEmbd:        [     16,     1,    512, 'width: how many numbers describe a token inside the model'],
+  nHead:        [      4,     1,    512, 'attention heads, which share the width among them'],
   nLayer:       [      1,     1,    100, 'layers (attention, then MLP), one after another'],
-  blockSize:    [     16,     1,   4096, 'context: how many positions (tokens in a row) the model can see'],
-  numSteps:     [   1000,     0,    1e9, 'training steps, one document each'],
+  blockSize:    [     16,     1,   1024, 'context: how many tokens in a row the model can see'],
+  numSteps:     [   1000,     0,    1e9, 'training steps, with one document each'],
   learningRate: [   0.01,     0,   1000, 'size of the first training step; later ones shrink towards 0'],
-  temperature:  [    0.5,  1e-6,    1e6, 'of sampling: near 0 always the likeliest, above 1 bolder'],
-  numSamples:   [     20,     0,    1e9, 'how many documents to invent'],
+  temperature:  [    0.5,  1e-6,    1e6, 'of sampling: lower is safer, higher is bolder'],
+  numSamples:   [     20,     0,    1e9, 'how many documents to make up'],
   eval:         [      0,     0,    1e9, 'documents to keep out of training, to measure the loss on'],
-  seed:         [     42,     0, Number.MAX_SAFE_INTEGER, 'of the random numbers: same seed, same output'],
+  seed:         [     42,     0, 2 ** 53 - 1, 'of the random numbers: same seed, same output'],
 } as const;
 export type Config = Record<keyof typeof hyperparameters, number>;
 
-// ---- 2. Dataset and tokenizer ---------------------------------------------------------------------------
-// In: a text with one document (here, a name) per line. Out: each as tokens, numbers for characters.
+// ---- 2. Tokenizer -------------------------------------------------------------------------------
+// In: documents (here, names). Out: each as a list of tokens, whole numbers that stand for characters.
 
-/** The lines of a text, trimmed, without blank ones. */
-export const splitDocuments = (text: string): string[] =>
-  text.split(/\r\n?|\n/).map((line) => line.trim()).filter((line) => line !== '');
-
-/**
- * The vocabulary: the characters of the dataset, sorted and numbered (a = 0 ... z = 25), and BOS (beginning
- * of sequence, 26), which goes on both sides: "emma" -> [26, 4, 12, 12, 0, 26]. The model predicts each token
- * from those before: "e" from BOS, "m" from BOS and "e", and last BOS, so it learns where names end.
- */
+/** Gives each character of the documents a number, in sorted order. One more token, the last, is called
+ * BOS, beginning of sequence. It goes before each document, so that there is something to guess the
+ * first letter from. It also goes after each document, where another one could begin. From that the
+ * model learns where names end. `new Tokenizer(['ava']).encode('ava')` = [2, 0, 1, 0, 2] */
 export class Tokenizer {
-  readonly characters: string[]; // indexed by token; code points, not UTF-16 units
+  readonly characters: string[]; // by token; each is a code point, so an emoji counts as one
+  readonly tokens: Map<string, number>; // by character
   get bos() { return this.characters.length; }
   get vocabSize() { return this.characters.length + 1; }
 
-  constructor(text: string) {
-    this.characters = [...new Set(text)].sort((a, b) => a.codePointAt(0)! - b.codePointAt(0)!);
+  constructor(documents: string[]) {
+    const characters = [...new Set(documents.join(''))];
+    this.characters = characters.sort((a, b) => a.codePointAt(0)! - b.codePointAt(0)!);
+    this.tokens = new Map(this.characters.map((character, token) => [character, token]));
   }
-  /** Throws an InputError for a character that is not in the vocabulary. */
-  encode(document: string): number[] {
-    const unknown = [...document].find((character) => !this.characters.includes(character));
-    if (unknown !== undefined) throw new InputError(`the character "${unknown}" is not in the dataset`);
-    return [this.bos, ...Array.from(document, (character) => this.characters.indexOf(character)), this.bos];
-  }
-  /** The characters of tokens, in one string. BOS has none. */
-  decode(tokens: number[]): string {
-    return tokens.map((token) => this.characters[token] ?? '').join('');
+  /** A document's tokens between two BOS. A long one is cut after blockSize characters, before its end. */
+  encode(document: string, blockSize = Infinity): number[] {
+    const encoded = [this.bos];
+    for (const character of document) {
+      const token = this.tokens.get(character);
+      if (token === undefined) throw new InputError(`${describe(character)} is not in the dataset`);
+      encoded.push(token);
+      if (encoded.length > blockSize) return encoded;
+    }
+    return [...encoded, this.bos];
   }
 }
 
-// ---- 3. Autograd ----------------------------------------------------------------------------------------
+// ---- 3a. Autograd: the idea ---------------------------------------------------------------------
 // In: arithmetic on Values, numbers that remember how they were made. Out: their gradients.
 //
-// Training asks of each parameter: if it grew a bit, how fast would the loss (how wrong the model is) grow?
-// That derivative is its gradient, and training moves the parameter against it. An operation knows only its
-// local rates: how fast its result grows with each operand while the other holds still. Rates multiply along
-// a chain of operations (the chain rule), and add up where a Value is used twice. Take (a * 3 + b) * a:
+// Training asks of each parameter: if it grew by a tiny amount, how many times that amount would the
+// loss grow? This is the derivative of the loss, called the gradient of the parameter. An operation
+// knows its own derivatives, which we call rates: how fast its result grows with one operand while the
+// other holds still. For a * b, the rate for a is b. Along a chain of operations, rates multiply (the
+// chain rule). Where a Value is used twice, both uses count, so they add up.
 //
-//   slot    1: a    2: b    3: a * 3    4: slot 3 + b    5: slot 4 * a
-//   data    2       4       6           10               20
-//   grad    16      2       2           2                1, as it grows as fast as itself
+// Each result is written to a tape, in the next free slot. Here is the tape of (a * 3 + b) * a, for
+// a = 2 and b = 4. Read its data from the top down, but its grads from the bottom up:
 //
-// Each Value takes the next slot of a tape, after its operands (a topological order). backward() walks it
-// from the end, so a slot's grad is complete when it is reached; it then gives each operand grad * rate:
-// 5 gives 1 * 2 to slot 4 and 1 * 10 to a, 4 gives 2 * 1 to slot 3 and to b, 3 gives 2 * 3 to a: 16 in all.
+//   slot  made as          data  grad   passes grad * rate on to what it was made from
+//      1  a                   2    16
+//      2  b                   4     2
+//      3  slot 1 * 3          6     2   2 * 3 to slot 1, which had 10 and now has 16
+//      4  slot 3 + slot 2    10     2   2 * 1 to slot 3, and 2 * 1 to slot 2
+//      5  slot 4 * slot 1    20     1   1 * 2 to slot 4, and 1 * 10 to slot 1
+//
+// The result, slot 5, starts with a grad of 1. One walk from there to slot 1 is enough. A slot is used
+// only by slots written after it, so by the time the walk comes to it, its grad is complete.
+//
+// You might make each slot an object, with data, a grad and two operands. We give it a place in each of
+// these arrays instead. They are much faster, and keep the order that the walk needs.
 
-const floats = () => new Float64Array(2 ** 23); // room for 8 million slots; only those in use take memory
-const ints = () => new Int32Array(2 ** 23);
-const data = floats(); //                     the number in each slot; slot 0 stands for "no operand"
-const grad = floats(); //                     its gradient; that of slot 0 means nothing
-const left = ints(), right = ints(); //       the slots of its operands
-const dLeft = floats(), dRight = floats(); // its local rates: how fast it grows with them
-const terms = ints(); //                      for dot() below: of how many products it is the sum; else 0
-const handles: Value[] = []; //               the Value of each slot, used again when tidy() frees the slot
-let top = 1; //                               the next free slot
-let leaves = 1; //                            below it are only leaves (no operands): backward() stops there
-
-type Operand = Value | number; // a plain number is a constant, and has no gradient
-const raw = (x: Operand): number => (typeof x === 'number' ? x : x.data);
+const room = 2 ** 23; //                     how many slots there are; memory goes to those in use only
+const data = new Float64Array(room); //      the number in each slot
+const grad = new Float64Array(room); //      its gradient
+const left = new Int32Array(room); //        the slot of its first operand; 0 if there is none
+const right = new Int32Array(room); //       the slot of its second operand; 0 if there is none
+const leftRate = new Float64Array(room); //  how fast it grows with its first operand
+const rightRate = new Float64Array(room); // how fast it grows with its second operand
+let nextSlot = 1; //                         the first free slot; 0 is a waste bin, which nobody reads
+type Operand = Value | number; // a plain number is a constant, which has no slot and no gradient
+const plain = (x: Operand): number => (typeof x === 'number' ? x : x.data);
 const slotOf = (x: Operand): number => (typeof x === 'number' ? 0 : x.slot);
 
-/** Writes a result, its operands and its local rates to the tape. Throws an InputError if that is full. */
-function record(result: number, a: Operand = 0, dA = 0, b: Operand = 0, dB = 0): Value {
-  if (top === data.length) throw new InputError('the model or a document is too large: the tape is full');
-  data[top] = result;
-  grad[top] = 0;
-  left[top] = slotOf(a);
-  right[top] = slotOf(b);
-  dLeft[top] = dA;
-  dRight[top] = dB;
-  terms[top] = 0;
-  handles[top] ??= new Value();
-  return handles[top++];
+/** Writes a result to the tape, with its operands and its rates for them. (The last, n, is for 3b.) */
+function record(result: number, a: Operand = 0, aRate = 0, b: Operand = 0, bRate = 0, n = 0): Value {
+  if (nextSlot === room) throw new InputError('too large; lower --n-embd, --n-layer or --block-size');
+  data[nextSlot] = result;
+  grad[nextSlot] = 0;
+  left[nextSlot] = slotOf(a);
+  right[nextSlot] = slotOf(b);
+  leftRate[nextSlot] = aRate;
+  rightRate[nextSlot] = bRate;
+  products[nextSlot] = n;
+  return new Value(nextSlot++);
 }
-/** A Value made from no other, a leaf: a parameter. */
-export function value(x: number): Value {
-  if (top === leaves) leaves++; // only leaves so far
-  return record(x);
-}
+/** A Value that is made from no other: a parameter. */
+export const value = (x: number): Value => record(x);
 
-/** A number that remembers how it was made: a handle on a slot of the tape. */
+/** A number that remembers how it was made. All that it holds is its slot, and the tape knows the rest. */
 export class Value {
-  readonly slot = top;
+  declare readonly slot: number; // (declare is for speed: only the constructor makes the field)
+  constructor(slot: number) { this.slot = slot; }
   get data() { return data[this.slot]; }
   set data(x) { data[this.slot] = x; }
   get grad() { return grad[this.slot]; }
   set grad(x) { grad[this.slot] = x; }
 
-  //                              the result               operand, rate     operand, rate
-  add(y: Operand) { return record(this.data + raw(y),      this, 1,          y, 1); }
-  sub(y: Operand) { return record(this.data - raw(y),      this, 1,          y, -1); }
-  mul(y: Operand) { return record(this.data * raw(y),      this, raw(y),     y, this.data); }
-  div(y: Operand) { return record(this.data / raw(y),      this, 1 / raw(y), y, -this.data / raw(y) ** 2); }
-  pow(n: number)  { return record(this.data ** n,          this, n * this.data ** (n - 1)); }
-  exp()           { return record(Math.exp(this.data),     this, Math.exp(this.data)); }
-  log()           { return record(Math.log(this.data),     this, 1 / this.data); }
-  relu()          { return record(Math.max(0, this.data),  this, this.data > 0 ? 1 : 0); }
-  neg()           { return record(-this.data,              this, -1); }
+  //                              the result             operand, rate       operand, rate (a derivative)
+  add(y: Operand) { return record(this.data + plain(y),  this, 1,            y, 1); }
+  sub(y: Operand) { return record(this.data - plain(y),  this, 1,            y, -1); }
+  mul(y: Operand) { return record(this.data * plain(y),  this, plain(y),     y, this.data); }
+  div(y: Operand) { return record(this.data / plain(y),  this, 1 / plain(y), y, -this.data / plain(y) ** 2); }
+  pow(n: number)  { return record(this.data ** n,        this, n * this.data ** (n - 1)); }
+  exp()           { return record(Math.exp(this.data),   this, Math.exp(this.data)); }
+  log()           { return record(Math.log(this.data),   this, 1 / this.data); }
+  relu()          { return record(Math.max(0, this.data), this, this.data > 0 ? 1 : 0); }
 
-  /** Computes the grads of results afresh, and adds to those of leaves, where several calls sum up. */
+  /** Finds how fast this Value grows with each Value that went into it, and adds that to their grads.
+   * Call it once: a second call would pass old grads on again. */
   backward(): void {
-    const numbers = data, grads = grad; // under local names they are faster
-    for (let slot = leaves; slot < top; slot++) if (left[slot] !== 0) grads[slot] = 0; // from earlier calls
     this.grad = 1;
-    for (let slot = this.slot; slot >= leaves; slot--) {
-      const g = grads[slot];
-      if (g === 0) continue; // not part of this result, or without effect on it
-      let a = left[slot], b = right[slot];
-      grads[a] += dLeft[slot] * g;
-      grads[b] += dRight[slot] * g;
-      for (const end = a + terms[slot]; a < end; a++, b++) {
-        grads[a] += numbers[b] * g; // only for dot(): the rate for one factor is the other
-        grads[b] += numbers[a] * g;
-      }
+    for (let slot = this.slot; slot > 0; slot--) {
+      if (left[slot] === 0 || grad[slot] === 0) continue; // nothing to pass on
+      grad[left[slot]] += leftRate[slot] * grad[slot];
+      grad[right[slot]] += rightRate[slot] * grad[slot]; // for a constant, into the bin
+      if (products[slot] > 0) dotBackward(slot); // see 3b
     }
   }
 }
 
-/** Values in neighbouring slots, as dot() needs them. `neighbours` exists for the type checker only. */
-export type Vector = readonly Value[] & { readonly neighbours: true };
-const asVector = (values: readonly Value[]): Vector => values as Vector;
-
-/** The Values make(0) ... make(n - 1). If not neighbours (in attention), all are copied, as x * 1. */
-export function vector(n: number, make: (i: number) => Value): Vector {
-  const values = new Array<Value>(n);
-  let neighbours = true;
-  for (let i = 0; i < n; i++) {
-    values[i] = make(i);
-    if (values[i].slot !== values[0].slot + i) neighbours = false;
-  }
-  return asVector(neighbours ? values : values.map((x) => x.mul(1)));
-}
-
-/**
- * The sum of all a[i] * b[i]: large if a[i] and b[i] agree in sign. Most of a GPT's work is this, so to be
- * fast it takes one slot, not 2n - 1: the tape notes a[0], b[0] and n, and backward() finds the others, their
- * neighbours, by itself. Throws a RangeError if a and b differ in length.
- */
-export function dot(a: Vector, b: Vector): Value {
-  if (a.length !== b.length) throw new RangeError(`a dot of ${a.length} Values and ${b.length}`);
-  const n = a.length, p = a[0].slot, q = b[0].slot;
-  let total = 0;
-  for (let i = 0; i < n; i++) total += data[p + i] * data[q + i];
-  const result = record(total, a[0], 0, b[0], 0); // no rates: they are the operands' data
-  terms[result.slot] = n;
-  return result;
-}
-
-/** Runs body, then frees its slots, so body must not return Values. Older Values keep their grads. */
+/** Runs body, then frees the slots that it took, or training would soon fill the tape. (Parameters are
+ * older, and stay.) Values made in body must not be used after it. */
 export function tidy<T>(body: () => T): T {
-  const start = top;
+  const start = nextSlot;
   try {
     return body();
   } finally {
-    top = start;
-    leaves = Math.min(leaves, start);
+    nextSlot = start;
   }
 }
 
-// ---- 4. Model -------------------------------------------------------------------------------------------
-// In: a token, its position, and what earlier positions left in caches. Out: the logits, a score for each
-// token of the vocabulary: the higher, the likelier it is next. Inside, the input token is x, nEmbd numbers.
-// Shapes: (m, n), (n) -> (m) takes a matrix of m rows and n columns and n numbers, and returns m numbers.
+// ---- 3b. Autograd: sums of products -------------------------------------------------------------
+// What we have so far could train the GPT, but slowly. Nearly all of its work is sums of products,
+// a[0] * b[0] + a[1] * b[1] + ... With n products, that takes 2 * n - 1 slots. Here the whole sum gets
+// one. It notes only where a and b begin, and how long they are. So the Values of a list must be
+// neighbours on the tape. A .map() makes neighbours if each item takes just one slot.
 
-type Matrix = readonly Vector[]; // one vector a row
-/** The sum of a list. */
+export type Vector = readonly Value[]; // neighbours on the tape
+export type Matrix = readonly Vector[]; // its rows
+const products = new Int32Array(room); // how many products each slot adds up; 0 if it is not a dot
+
+/** The sum of all a[i] * b[i]: `dot([1, 2, 3], [4, 5, 6])` = 32, if numbers stand for Values. Throws a
+ * RangeError if the lists differ in length or aren't neighbours. (Only the ends of a list are checked.) */
+export function dot(a: Vector, b: Vector): Value {
+  const n = a.length, p = a[0].slot, q = b[0].slot;
+  if (a[n - 1].slot !== p + n - 1 || b.length !== n || b[n - 1].slot !== q + n - 1) {
+    throw new RangeError('dot() takes two lists of the same length, each of neighbours on the tape');
+  }
+  let total = 0;
+  for (let i = 0; i < n; i++) total += data[p + i] * data[q + i];
+  return record(total, a[0], 0, b[0], 0, n); // dotBackward() knows the rates
+}
+/** Passes the grad of a dot on to both lists. The rate for a factor is the other factor. */
+function dotBackward(slot: number): void {
+  const a = left[slot], b = right[slot], n = products[slot], g = grad[slot];
+  for (let i = 0; i < n; i++) {
+    grad[a + i] += data[b + i] * g;
+    grad[b + i] += data[a + i] * g;
+  }
+}
+
+// ---- 4. Model -----------------------------------------------------------------------------------
+// In: a token and its position. Out: the logits, a score for each token of the vocabulary. The higher
+// its score, the likelier that token comes next. This is what gpt(), below, does:
+//
+//   x = what the token means + what its position means    (looked up in two tables)
+//   in each layer:
+//     x = x + what earlier positions have to say          (attention)
+//     x = x + what this position makes of that            (MLP, multi-layer perceptron)
+//   logits = how well x matches each token of the vocabulary
+//
+// x is a Vector of nEmbd numbers. Training decides what each of them stands for. Positions are computed
+// one after another. Each adds something to a cache, and can read only what is there by then.
+// So no position can look ahead (the model is causal), not even in training, where we know what comes.
+//
+// Shapes: (m, n), (n) -> (m) takes m rows of n numbers and a list of n, and makes a list of m.
+
+/** The sum of a list: (n) -> (1) */
 export const sum = (x: readonly Value[]): Value => x.reduce((total, xi) => total.add(xi));
-/** The sums of pairs: (n), (n) -> (n). */
-export const add = (x: Vector, y: Vector): Vector => vector(x.length, (i) => x[i].add(y[i]));
-/** Negative numbers become 0: (n) -> (n). */
-export const relu = (x: Vector): Vector => vector(x.length, (i) => x[i].relu());
-/**
- * The dot of each row with x, a mix of the numbers of x in proportions that training finds:
- * [[1, 0], [2, 2]], [3, 4] -> [3, 14]. (m, n), (n) -> (m)
- */
-export const linear = (w: Matrix, x: Vector): Vector => vector(w.length, (row) => dot(w[row], x));
+/** The sums of pairs: (n), (n) -> (n) */
+export const add = (x: Vector, y: Vector): Vector => x.map((xi, i) => xi.add(y[i]));
+/** For each row, the sum of the numbers of x, weighted by the row:
+ * `linear([[1, 0], [2, 2]], [3, 4])` = [3, 14]. Most parameters are such weights. (m, n), (n) -> (m) */
+export const linear = (w: Matrix, x: Vector): Vector => w.map((row) => dot(row, x));
 
-/**
- * Scores to probabilities, which add up to 1: [0, 1.0986] -> [0.25, 0.75], as e ** 0 = 1 and e ** 1.0986 = 3.
- * Subtracting the largest divides all powers alike, so nothing changes, but no e ** 1000 becomes Infinity.
- * (n) -> (n)
- */
+/** Turns scores into probabilities, which add up to 1: `softmax([0, 1.0986])` = [0.25, 0.75]. Powers of
+ * e are positive, whatever the scores are. Here e ** 0 is 1 and e ** 1.0986 is 3, a quarter and three
+ * quarters of their sum. Subtracting the largest score first divides all powers by the same number,
+ * which changes no share. But it saves us from `Math.exp(1000)` = Infinity. (n) -> (n) */
 export function softmax(scores: readonly Value[]): Vector {
   const largest = scores.reduce((max, score) => Math.max(max, score.data), -Infinity);
-  const powers = scores.map((score) => score.sub(largest).exp());
-  const total = sum(powers);
-  return vector(scores.length, (i) => powers[i].div(total));
+  const exps = scores.map((score) => score.sub(largest).exp());
+  const total = sum(exps);
+  return exps.map((exp) => exp.div(total));
 }
 
-/**
- * Scales x to a mean square of 1, so that each part of a layer gets numbers of one size: [3, 4]
- * -> [0.8485, 1.1314]. The 1e-5 is for x = 0. RMS: root mean square, Zhang and Sennrich 2019. (n) -> (n)
- */
+/** Scales x to a mean square of 1: `rmsnorm([3, 4])` = [0.8485, 1.1314]. Every layer adds to x, so x
+ * grows and grows. Attention and the MLP get a scaled copy instead, and can count on its size. 1e-5
+ * prevents a division by 0. RMS is short for root mean square (Zhang and Sennrich 2019). (n) -> (n) */
 export function rmsnorm(x: Vector): Vector {
   const scale = dot(x, x).div(x.length).add(1e-5).pow(-0.5);
-  return vector(x.length, (i) => x[i].mul(scale));
+  return x.map((xi) => xi.mul(scale));
 }
 
-/** The parameters: matrices of (rows, columns). `draw` is random: equal columns would stay equal. */
+/** The parameters, in matrices of (rows, columns). draw() gives each a small random number to start
+ * from. If they all started equal, they would get equal gradients, and stay equal for ever. The order
+ * of the matrices matters too, as it decides which random number each parameter gets. */
 export function createModel(config: Config, vocabSize: number, draw: () => number) {
   const matrix = (rows: number, columns: number): Matrix =>
-    Array.from({ length: rows }, () => vector(columns, () => value(draw())));
+    Array.from({ length: rows }, () => Array.from({ length: columns }, () => value(draw())));
   const { nEmbd, blockSize, nLayer } = config;
   return {
     config,
-    wte: matrix(vocabSize, nEmbd), //    token embedding: row i describes token i in nEmbd learnt numbers
-    wpe: matrix(blockSize, nEmbd), //    position embedding: row i describes position i, since order matters
-    lmHead: matrix(vocabSize, nEmbd), // the way out (lm is language model): row i scores token i
+    wte: matrix(vocabSize, nEmbd), //    weights of the token embedding: row i describes token i
+    wpe: matrix(blockSize, nEmbd), //    ... and of the position embedding: row i describes position i
+    lmHead: matrix(vocabSize, nEmbd), // the way out (lm: language model): row i scores token i
     layers: Array.from({ length: nLayer }, () => ({
-      wq: matrix(nEmbd, nEmbd), //       query: what a position looks for
-      wk: matrix(nEmbd, nEmbd), //       key: what it is found by
-      wv: matrix(nEmbd, nEmbd), //       value (no Value): what it says when found
-      wo: matrix(nEmbd, nEmbd), //       output: mixes what the heads heard
-      fc1: matrix(4 * nEmbd, nEmbd), //  fully connected: four times as wide ...
-      fc2: matrix(nEmbd, 4 * nEmbd), //  ... and back
+      wq: matrix(nEmbd, nEmbd), //       for attention: makes queries,
+      wk: matrix(nEmbd, nEmbd), //       keys,
+      wv: matrix(nEmbd, nEmbd), //       values,
+      wo: matrix(nEmbd, nEmbd), //       and mixes what the heads heard
+      fc1: matrix(4 * nEmbd, nEmbd), //  for the MLP (fc: fully connected): four times as wide,
+      fc2: matrix(nEmbd, 4 * nEmbd), //  and back
     })),
   };
 }
 export type Model = ReturnType<typeof createModel>;
 type Layer = Model['layers'][number];
-/** All in one list; by default 27 * 16 + 16 * 16 + 27 * 16 + (4 + 4 + 4) * 16 * 16 = 4192 parameters. */
+/** All in one list; by default `27 * 16 + 16 * 16 + 27 * 16 + (4 + 4 + 4) * 16 * 16` = 4192 of them. */
 export const parameters = ({ wte, wpe, lmHead, layers }: Model): Value[] =>
   [wte, wpe, lmHead, ...layers.flatMap((layer) => Object.values(layer))].flat(2);
 
-// Of a layer, per position so far: keys, (nHead, nEmbd / nHead); values, (nEmbd); seen: weights, for C.
-type Cache = { keys: Vector[][]; values: Vector[]; seen: Vector[][] };
-/** What to start a document with: for each layer a cache without positions. */
+// The KV cache: what attention(), below, keeps of each position. Entries never change, as no position
+// is computed from later ones. (weights: who heard how much from whom, for --explain.)
+type Cache = { keys: Matrix[]; values: Vector[]; weights: Matrix[] };
+/** What a document starts with: for each layer, a cache without positions. */
 export const emptyCaches = (model: Model): Cache[] =>
-  model.layers.map(() => ({ keys: [], values: [], seen: [] }));
+  model.layers.map(() => ({ keys: [], values: [], weights: [] }));
 
-/**
- * Attention lets a position use what came before. Its query is compared, by dot, with the keys of positions
- * up to its own (later ones are unknown). softmax makes weights of these scores, and with them the values are
- * averaged: weights 0.25 and 0.75 make [1, 8] of [4, 2] and [0, 10]. Each head does so on its own headDim
- * numbers, so that it can look for other things than the others do. Vaswani et al. 2017. (nEmbd) -> (nEmbd)
- */
-function attention(x: Vector, layer: Layer, { keys, values, seen }: Cache, nHead: number): Vector {
+/** Attention lets a position hear from itself and those before it (Vaswani et al. 2017). Say the last m
+ * of "emm" wants to know which vowel came before. That is its query. Each position has a key, which
+ * says what it has to offer, and a value, which it hands over. All three are lists that a linear makes
+ * from x. A dot is large if two lists are large in the same places, with the same signs. So training
+ * can make a key for e that fits the query. softmax turns the dots into weights, and m hears the mean
+ * of all values with these weights, mostly the value of e. (With weights 0.25 and 0.75, the mean of 4
+ * and 8 is `dot([0.25, 0.75], [4, 8])` = 7.) All this happens nHead times side by side. Each head has
+ * its own headDim of the nEmbd numbers in these lists, so a position can look for several things at
+ * once. What they really look for is up to training: see --explain. (nEmbd) -> (nEmbd) */
+function attention(x: Vector, layer: Layer, cache: Cache, nHead: number): Vector {
   const headDim = x.length / nHead;
-  const split = (v: Vector): Vector[] => // (nEmbd) -> (nHead, headDim)
-    Array.from({ length: nHead }, (_, head) => asVector(v.slice(head * headDim, (head + 1) * headDim)));
+  const split = (list: Vector): Matrix => // (nEmbd) -> (nHead, headDim)
+    Array.from({ length: nHead }, (_, head) => list.slice(head * headDim, (head + 1) * headDim));
   const queries = split(linear(layer.wq, x));
-  keys.push(split(linear(layer.wk, x)));
-  values.push(linear(layer.wv, x));
-  // Terms of random sign partly cancel: a dot of n grows like the root of n. We divide by that, as for large
-  // scores softmax gives nearly all to one position, and then all its rates are nearly 0.
-  const weights = queries.map((query, head) =>
-    softmax(keys.map((key) => dot(query, key[head]).div(Math.sqrt(headDim))))); // (nHead, positions)
-  seen.push(weights);
-  // A weighted mean is a dot, too: of number i of all values with the weights of the head that has i.
-  const columns = x.map((_, i) => vector(values.length, (t) => values[t][i])); // (nEmbd, positions)
-  const heard = vector(x.length, (i) => dot(weights[Math.floor(i / headDim)], columns[i]));
+  cache.keys.push(split(linear(layer.wk, x)));
+  cache.values.push(linear(layer.wv, x));
+  // The more products a dot adds up, the larger it tends to be. Some cancel out, so four times as many
+  // make it only about twice as large, and we divide by the root of their number. Otherwise one weight
+  // would be nearly 1, small changes would hardly move it, and there would be almost no gradient.
+  const weights = queries.map((query, head) => // (nHead, positions)
+    softmax(cache.keys.map((key) => dot(query, key[head]).div(Math.sqrt(headDim)))));
+  cache.weights.push(weights);
+  // A column is one number of the values, from all positions. Its mean, with the weights of its head,
+  // is a dot. A dot needs neighbours, so mul(1) copies the column into slots side by side.
+  const columns = x.map((_, i) => cache.values.map((v) => v[i].mul(1))); // (nEmbd, positions)
+  const heard = columns.map((column, i) => dot(weights[Math.floor(i / headDim)], column)); // (nEmbd)
   return linear(layer.wo, heard);
 }
 
-/** Multi-layer perceptron: digests what was heard. Without relu, one linear would do: 3 * (2x) = 6x. */
-const mlp = (x: Vector, layer: Layer): Vector => linear(layer.fc2, relu(linear(layer.fc1, x)));
+/** The multi-layer perceptron combines what a position has heard. In the middle are four times as many
+ * numbers (that is customary), and relu switches off those below 0. Without relu, two linears could do
+ * no more than one does, as 3 * (2 * x) = 6 * x. (nEmbd) -> (nEmbd) */
+const mlp = (x: Vector, layer: Layer): Vector => linear(layer.fc2, linear(layer.fc1, x).map((h) => h.relu()));
 
-/**
- * The logits, (vocabSize), for what follows a token. Call it position by position, with the same caches: the
- * only way for data to reach later positions, and for gradients to reach earlier ones.
- */
+/** The logits for the token that comes next. Call it position by position, with the same caches. Each
+ * part of a layer adds to x, and does not replace it, so nothing that x knows is lost. (This x is
+ * called the residual stream.) A sum has rates of 1, so gradients come back through it unchanged.
+ * Without the sums, rates below 1 would multiply layer by layer, and gradients could fade away. */
 export function gpt(model: Model, token: number, position: number, caches: Cache[]): Vector {
-  let x = rmsnorm(add(model.wte[token], model.wpe[position])); // below, only a copy is normed
+  let x = rmsnorm(add(model.wte[token], model.wpe[position])); // so that x has a known size from the start
   model.layers.forEach((layer, i) => {
-    // Each part adds to x and does not replace it (a residual): a sum passes gradients back whole, at rate 1.
     x = add(x, attention(rmsnorm(x), layer, caches[i], model.config.nHead));
     x = add(x, mlp(rmsnorm(x), layer));
   });
   return linear(model.lmHead, x);
 }
 
-// ---- 5. Training ----------------------------------------------------------------------------------------
-// In: a model and documents. Out: the same model, which has learnt to predict them better.
+// ---- 5. Training --------------------------------------------------------------------------------
+// In: a model and documents. Out: the same model, which has learnt to predict such documents.
 
-/**
- * How wrong the model is about a document: the mean of -log(the probability it gave to the token that came).
- * Probability 1 costs 0, 1/2 costs 0.69, 1/4 twice that, 0 Infinity: sure and wrong is worst. Guessing evenly
- * among 27 tokens costs log 27 = 3.30, about what step 1 shows. Only the first blockSize predictions count.
- */
+/** How wrong the model is about a document: the mean cost of its tokens, the cross-entropy. A token that
+ * the model gave probability p costs -log p: nothing for 1, `-Math.log(1 / 2)` = 0.69 for 1/2, Infinity
+ * for 0. Sure and wrong is worst. To guess evenly among 27 costs `-Math.log(1 / 27)` = 3.30. */
 export function lossOf(model: Model, tokens: number[]): Value {
-  const n = Math.min(model.config.blockSize, tokens.length - 1);
   const caches = emptyCaches(model);
-  const losses = Array.from({ length: n }, (_, position) => {
+  const costs = tokens.slice(1).map((next, position) => {
     const probabilities = softmax(gpt(model, tokens[position], position, caches));
-    return probabilities[tokens[position + 1]].log().neg();
+    return probabilities[next].log().mul(-1);
   });
-  return sum(losses).div(n);
+  return sum(costs).div(costs.length);
 }
 
-/**
- * Adam (Kingma and Ba 2014): makes a function that moves each parameter against its gradient, to lower the
- * loss. It keeps two running means, beta * old + (1 - beta) * new: m, of the gradient, so that one unusual
- * document counts little; and v, of its square, whose root is its usual size. m is divided by that, so that
- * all parameters move about equally fast. Both start at 0, too small by a factor 1 - beta ** step: we divide
- * by it. The first move is the learning rate, whatever the gradient (unless 0; epsilon prevents 0 / 0).
- */
+/** Makes the function that moves the parameters, called Adam (Kingma and Ba 2014). Plain gradient
+ * descent would be p.data -= learningRate * p.grad. Adam improves on that in two ways. (1) In place of
+ * the gradient it takes m, a running mean of gradients, so that one odd document counts little. (2) It
+ * divides by the root of v, a running mean of squared gradients. That root is the usual size of the
+ * gradient, so parameters with small gradients keep up. A running mean is
+ * beta * old + (1 - beta) * new. It starts at 0, and so is too small at first: (1 - beta) * new after
+ * one step. Dividing by 1 - beta ** step makes up for that. epsilon prevents 0 / 0. */
 export function adam(parameters: Value[], beta1 = 0.85, beta2 = 0.99, epsilon = 1e-8) {
   const m = new Float64Array(parameters.length);
   const v = new Float64Array(parameters.length);
-  let [power1, power2] = [1, 1]; // beta1 ** step and beta2 ** step
+  let step = 0;
   return (learningRate: number): void => {
-    power1 *= beta1;
-    power2 *= beta2;
-    const [correction1, correction2] = [1 - power1, 1 - power2];
+    step++;
+    const mFactor = 1 - beta1 ** step, vFactor = 1 - beta2 ** step;
     for (let i = 0; i < parameters.length; i++) {
       const p = parameters[i];
       m[i] = beta1 * m[i] + (1 - beta1) * p.grad;
       v[i] = beta2 * v[i] + (1 - beta2) * p.grad ** 2;
-      p.data -= learningRate * (m[i] / correction1) / (Math.sqrt(v[i] / correction2) + epsilon);
+      p.data -= learningRate * (m[i] / mFactor) / (Math.sqrt(v[i] / vFactor) + epsilon);
       p.grad = 0; // or the next step would add to it
     }
   };
 }
 
-/**
- * Trains on one document per step, in order, round and round; yields the number of each step and its loss.
- * Throws an InputError if that is not finite.
- */
+/** Trains on one document a step, round and round. Yields each step and its loss; its caller may stop. */
 export function* train(model: Model, tokenizer: Tokenizer, documents: string[]) {
-  const { numSteps, learningRate } = model.config;
-  const move = adam(parameters(model));
+  const { numSteps, learningRate, blockSize } = model.config;
+  const update = adam(parameters(model));
   for (let step = 0; step < numSteps; step++) {
-    const tokens = tokenizer.encode(documents[step % documents.length]);
+    const tokens = tokenizer.encode(documents[step % documents.length], blockSize);
     const loss = tidy(() => {
       const result = lossOf(model, tokens);
       result.backward();
       return result.data;
     });
     if (!Number.isFinite(loss)) throw new InputError(`step ${step + 1}: loss ${loss}; lower --learning-rate`);
-    move(learningRate * (1 - step / numSteps)); // large steps to get there, small ones to settle
+    update(learningRate * (1 - step / numSteps)); // large steps to get there, small ones to settle
     yield { step: step + 1, loss };
   }
 }
 
-// ---- 6. Sampling ----------------------------------------------------------------------------------------
+// ---- 6. Sampling --------------------------------------------------------------------------------
 // In: a trained model. Out: a document like those it was trained on.
 
-/**
- * Draws a token by its probability, takes it as the next input, and so on until BOS or blockSize tokens.
- * Dividing by a temperature below 1 moves logits apart and favours the likely: 0.5 turns odds of 1 : 3 into
- * 1 : 9. Throws an InputError if the prompt has a character that is not in the dataset.
- */
+/** Picks an index by weight. Lay the weights end to end, and walk the part of the way that random says,
+ * from 0 (none) up to 1 (all): `choose([1, 3], 0.2)` = 0 and `choose([1, 3], 0.3)` = 1. */
+export function choose(weights: number[], random: number): number {
+  let total = 0;
+  const ends = weights.map((weight) => (total += weight)); // [1, 3] -> [1, 4]
+  const index = ends.findIndex((end) => end > random * total);
+  return index >= 0 ? index : weights.length - 1; // rounding can make random * total the whole total
+}
+
+/** Makes up a document: draws a token by its probability, takes it as the next input (this is called
+ * autoregressive), and so on, until BOS or a full block. Dividing the logits by a temperature below 1
+ * moves them apart, so that the likely gets likelier. 0.5 turns odds of 1 : 3 into 1 : 9:
+ * `softmax([0 / 0.5, 1.0986 / 0.5])` = [0.1, 0.9]. */
 export function sample(model: Model, tokenizer: Tokenizer, random: Random, prompt = ''): string {
   const { blockSize, temperature } = model.config;
+  const given = tokenizer.encode(prompt).slice(1, -1); // without BOS; they come before any that are drawn
   return tidy(() => {
     const caches = emptyCaches(model);
-    const tokens = tokenizer.encode(prompt).slice(0, -1); // without the BOS at its end
+    let token = tokenizer.bos, text = '';
     for (let position = 0; position < blockSize; position++) {
-      const logits = gpt(model, tokens[position], position, caches);
-      if (position < tokens.length - 1) continue; // the prompt only fills the caches
+      const logits = gpt(model, token, position, caches);
       const probabilities = softmax(logits.map((logit) => logit.div(temperature)));
-      const next = random.choose(probabilities.map((p) => p.data));
-      if (next === tokenizer.bos) break;
-      tokens.push(next);
+      token = given[position] ?? choose(probabilities.map((p) => p.data), random.random());
+      if (token === tokenizer.bos) break;
+      text += tokenizer.characters[token];
     }
-    return tokenizer.decode(tokens);
+    return text;
   });
 }
 
-// ---- 7. Main --------------------------------------------------------------------------------------------
-// In: the arguments of the command line. Out: the loss of each step, and then the samples.
+// ---- 7. Main ------------------------------------------------------------------------------------
+// In: the arguments of the command line. Out: the loss of each step, and then new names.
 
-/** The whole program. Throws an InputError for a mistake in the arguments or the data. */
+/** The whole program. Throws an InputError (see B) for a mistake in the arguments or in the data. */
 export async function main(args: string[]): Promise<void> {
-  const { config, source, help, prompt, explain } = parseCommandLine(args);
-  if (help) return print(help);
+  const { help, config, source, prompt, explain } = parseCommandLine(args);
+  if (help) return print(usage());
   const random = new Random(config.seed);
   const documents = random.shuffle(splitDocuments(await loadText(source)));
   print(`num docs: ${documents.length}`);
-  const tokenizer = new Tokenizer(documents.join(''));
+  const tokenizer = new Tokenizer(documents);
   print(`vocab size: ${tokenizer.vocabSize}`);
-  tokenizer.encode(`${prompt ?? ''}${explain ?? ''}`); // throws now what would throw after the training
-  const { training, heldOut } = holdOut(documents, config);
-  const model = createModel(config, tokenizer.vocabSize, () => random.gauss(0, 0.08)); // all small
+  const { training, heldOut } = holdOut(documents, config.eval);
+  if (heldOut.length > 0) print(`held out: ${heldOut.length} docs`);
+  const model = createModel(config, tokenizer.vocabSize, () => random.gauss(0, 0.08));
   print(`num params: ${parameters(model).length}`);
+  // Check before training, not after: no unknown character, and no block too long for the tape.
+  tokenizer.encode(`${prompt}${explain ?? ''}`);
+  tidy(() => lossOf(model, Array(config.blockSize + 1).fill(tokenizer.bos)));
 
-  const steps = await watch(train(model, tokenizer, training), config.numSteps, tokenizer.vocabSize);
-  if (heldOut.length > 0) print(evaluate(model, tokenizer, training.slice(0, steps), heldOut));
-  if (explain) return print(explainWord(model, tokenizer, explain));
+  const stepsDone = await watch(train(model, tokenizer, training), config.numSteps, tokenizer.vocabSize);
+  if (heldOut.length > 0) print(evaluate(model, tokenizer, training.slice(0, stepsDone), heldOut));
+  if (explain !== undefined) return print(explainWord(model, tokenizer, explain));
 
-  print('\n--- inference (new, hallucinated names) ---');
+  print('\n--- inference (new, hallucinated names) ---'); // inference: using what was trained
   for (let i = 1; i <= config.numSamples; i++) {
     print(`sample ${String(i).padStart(2)}: ${sample(model, tokenizer, random, prompt)}`);
-    await breathe();
+    await nextTurn(); // lets Ctrl-C and a closed pipe get through
   }
 }
 
-// ---- A. Random numbers ----------------------------------------------------------------------------------
-// In: a seed. Out: the random numbers that Python makes of it.
+// ---- A. Random numbers --------------------------------------------------------------------------
+// In: a seed. Out: the random numbers that Python makes of it, as the original's output needs.
 
-/**
- * The numbers of Python's random.Random: the Mersenne Twister MT19937 (Matsumoto and Nishimura 1998) and what
- * CPython makes of its words. Throws a RangeError unless the seed is whole, from 0 to 2 ** 53 - 1.
- */
+/** Python's random.Random: the Mersenne Twister MT19937 (Matsumoto and Nishimura 1998), and what CPython
+ * makes of its words of 32 bits. Throws a RangeError unless the seed is a whole number from 0 to 2 **
+ * 53 - 1. */
 export class Random {
   readonly #state = new Uint32Array(624);
-  #used = 624; // how many words of the state have been given out
-  #spare: number | undefined; // gauss makes two numbers at a time
+  #next = 0; // the word of the state that is replaced next
+  readonly #spare: number[] = []; // gauss() makes two numbers at a time
 
   constructor(seed: number) {
-    if (!Number.isSafeInteger(seed) || seed < 0) throw new RangeError(`${seed} is no seed`);
+    if (!Number.isSafeInteger(seed) || seed < 0) throw new RangeError(`${seed} cannot be a seed`);
     const key = seed < 2 ** 32 ? [seed] : [seed % 2 ** 32, Math.floor(seed / 2 ** 32)]; // the low word first
     const s = this.#state;
     const stir = (i: number, factor: number) => Math.imul(s[i - 1] ^ (s[i - 1] >>> 30), factor);
@@ -447,15 +467,11 @@ export class Random {
 
   /** The high k of the next 32 bits. */
   #bits(k: number): number {
-    const s = this.#state;
-    if (this.#used === 624) {
-      for (let i = 0; i < 624; i++) {
-        const y = (s[i] & 0x80000000) | (s[(i + 1) % 624] & 0x7fffffff);
-        s[i] = s[(i + 397) % 624] ^ (y >>> 1) ^ (y & 1 ? 0x9908b0df : 0);
-      }
-      this.#used = 0;
-    }
-    let y = s[this.#used++];
+    const s = this.#state, i = this.#next;
+    this.#next = (i + 1) % 624;
+    const mixed = (s[i] & 0x80000000) | (s[this.#next] & 0x7fffffff);
+    s[i] = s[(i + 397) % 624] ^ (mixed >>> 1) ^ (mixed & 1 ? 0x9908b0df : 0);
+    let y = s[i];
     y ^= y >>> 11;
     y ^= (y << 7) & 0x9d2c5680;
     y ^= (y << 15) & 0xefc60000;
@@ -468,16 +484,13 @@ export class Random {
   }
 
   /** Normally distributed (Box and Muller 1958). 1 - random() is never 0, so it has a logarithm. */
-  gauss(mean: number, deviation: number): number {
-    let z = this.#spare;
-    this.#spare = undefined;
-    if (z === undefined) {
+  gauss(mu: number, sigma: number): number {
+    if (this.#spare.length === 0) {
       const angle = 2 * Math.PI * this.random();
       const radius = Math.sqrt(-2 * Math.log(1 - this.random()));
-      z = Math.cos(angle) * radius;
-      this.#spare = Math.sin(angle) * radius;
+      this.#spare.push(Math.sin(angle) * radius, Math.cos(angle) * radius); // popped from the end
     }
-    return mean + z * deviation;
+    return mu + this.#spare.pop()! * sigma;
   }
 
   /** Puts the items into a random order, in place, and returns them. */
@@ -489,326 +502,309 @@ export class Random {
     }
     return items;
   }
-
-  /** An index, drawn by its weight: the first where the running total exceeds a random part of the whole. */
-  choose(weights: number[]): number {
-    let total = 0;
-    const totals = weights.map((weight) => (total += weight));
-    const part = this.random() * total;
-    return Math.min(totals.filter((t) => t <= part).length, weights.length - 1);
-  }
 }
 
-// ---- B. Command line ------------------------------------------------------------------------------------
-// In: the words after the command. Out: the settings. (Imports may stand anywhere in a module.)
+// ---- B. Command line ----------------------------------------------------------------------------
+// In: the words after the command. Out: the settings. (The GPT needs no imports: they begin here.)
 
-import { isUtf8 } from 'node:buffer';
-import { existsSync, realpathSync } from 'node:fs';
-import { readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { createReadStream, existsSync, realpathSync } from 'node:fs';
+import { link, rm, writeFile } from 'node:fs/promises';
 import process from 'node:process';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
-/** A mistake in what we were given, told in one line. */
+/** A mistake in what we were given. The user sees its message in one line, and no stack trace. */
 export class InputError extends Error {
-  exitCode = 1; // 2 if the command line alone shows it
+  exitCode = 1;
 }
-const usageError = (message: string) => Object.assign(new InputError(message), { exitCode: 2 });
+class UsageError extends InputError {
+  override exitCode = 2; // the command line alone shows the mistake
+}
+const flagOf = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 
-/** The settings, or the text of --help. Throws an InputError for an option that is unknown or wrong. */
+/** The text of --help. */
+export const usage = (): string => [
+  'Usage: npx -y tsx micro_gpt.ts [options]. Their defaults and meanings:',
+  ...Object.entries(hyperparameters).map(([name, [standard, , , meaning]]) =>
+    `  --${`${flagOf(name)} ${standard}`.padEnd(20)} ${meaning}`),
+  '  --data FILE_OR_URL     train on its lines; otherwise on input.txt, or names.txt from the net',
+  '  --prompt TEXT          what the samples begin with',
+  '  --explain WORD         instead of samples, show how the model reads WORD',
+].join('\n');
+
+/** The words given for the options. Throws a UsageError for an unknown option. */
+function readOptions(args: string[]) {
+  const text = { type: 'string' } as const;
+  const options = {
+    help: { type: 'boolean', short: 'h' }, data: text, prompt: text, explain: text,
+    ...Object.fromEntries(Object.keys(hyperparameters).map((name) => [flagOf(name), text])),
+  } as const;
+  try {
+    return parseArgs({ args, options }).values;
+  } catch (error) {
+    throw new UsageError(`${(error as Error).message.split('\n')[0]} (see --help)`);
+  }
+}
+
+/** The settings. Throws a UsageError if one is out of range, or if two do not fit together. */
 export function parseCommandLine(args: string[]) {
-  const rows = Object.entries(hyperparameters).map(([name, row]) => {
-    return { name, flag: name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`), row };
-  });
-  const flags = ['data', 'prompt', 'explain', ...rows.map(({ flag }) => flag)];
-  const options = Object.fromEntries(flags.map((flag) => [flag, { type: 'string' as const }]));
-  const given: { [flag: string]: string | undefined } = {};
-  // Strict, parseArgs would take the -1 of "--seed -1" for an option.
-  for (const arg of parseArgs({ args, options, strict: false, tokens: true }).tokens) {
-    if (arg.kind === 'positional') throw usageError(`"${arg.value}" is not an option; see --help`);
-    if (arg.kind !== 'option') continue;
-    const { name, rawName, value } = arg;
-    if (name !== 'help' && !flags.includes(name)) throw usageError(`there is no ${rawName}; see --help`);
-    if (name !== 'help' && (!value || value.startsWith('--'))) {
-      throw usageError(`${rawName} needs a value; see --help`);
-    }
-    given[name] = value || 'yes';
-  }
-  const entries = rows.map(({ name, flag, row: [standard, least, most] }) => {
-    const text = given[flag] ?? String(standard);
+  const { help, data: source, prompt = '', explain, ...numbers } = readOptions(args);
+  const given: Record<string, string | undefined> = numbers;
+  const config = Object.fromEntries(Object.entries(hyperparameters).map(([name, [standard, min, max]]) => {
+    const text = given[flagOf(name)] ?? String(standard);
     const n = text.trim() === '' ? NaN : Number(text);
-    const whole = Number.isInteger(standard);
-    if (n >= least && n <= most && (Number.isInteger(n) || !whole)) return [name, n];
-    const kind = whole ? 'whole number' : 'number';
-    throw usageError(`--${flag} takes a ${kind} from ${least} to ${most}, not "${text}"`);
-  });
-  const config = Object.fromEntries(entries) as Config;
-  if (config.nEmbd % config.nHead !== 0) {
-    throw usageError(`--n-embd ${config.nEmbd} must be a multiple of --n-head ${config.nHead}`);
-  }
-  const size = 12 * config.nLayer * config.nEmbd ** 2; // the parameters of the layers
-  if (size > 7e6) throw usageError(`--n-embd and --n-layer make ${size} parameters; 7000000 is the most`);
-  const { prompt, explain } = given;
-  if (prompt && explain) throw usageError('--explain is instead of samples, so it goes without --prompt');
-  if (prompt && [...prompt].length >= config.blockSize) {
-    throw usageError(`--prompt "${prompt}" leaves no room in a block of ${config.blockSize}`);
-  }
-  const line = (option: string, meaning: string) => `\n  --${option.padEnd(20)} ${meaning}`;
-  const help = 'Usage: npx -y tsx micro_gpt.ts [options]. Their defaults and meanings:'
-    + rows.map(({ flag, row: [standard, , , meaning] }) => line(`${flag} ${standard}`, meaning)).join('')
-    + line('data FILE_OR_URL', 'train on its lines; otherwise on input.txt, or names.txt from the net')
-    + line('prompt TEXT', 'what the samples begin with')
-    + line('explain WORD', 'instead of samples, show how the model reads WORD');
-  return { config, source: given['data'], prompt, explain, help: given['help'] && help };
+    const kind = Number.isInteger(standard) ? 'whole number' : 'number';
+    if (n >= min && n <= max && (Number.isInteger(n) || kind === 'number')) return [name, n];
+    throw new UsageError(`--${flagOf(name)} takes a ${kind} from ${min} to ${max}, not "${text}"`);
+  })) as Config;
+  const { nEmbd, nHead, nLayer, blockSize } = config;
+  if (nEmbd % nHead !== 0) throw new UsageError(`--n-embd ${nEmbd} must be a multiple of --n-head ${nHead}`);
+  const size = 12 * nLayer * nEmbd ** 2; // the parameters of all layers
+  if (size > 4e6) throw new UsageError(`${size} parameters, over 4000000; lower --n-embd or --n-layer`);
+  if (prompt && explain !== undefined) throw new UsageError('--explain and --prompt do not go together');
+  if ([...prompt].length >= blockSize) throw new UsageError(`--prompt "${prompt}" fills a block`);
+  return { help, config, source, prompt, explain };
 }
 
-// ---- C. Looking inside ----------------------------------------------------------------------------------
+// ---- C. Looking inside --------------------------------------------------------------------------
 // In: a trained model. Out: a text that tells how good it is, or how it reads a word.
 
-/** What to train on, and --eval documents that are not in it. Throws an InputError if nothing is left. */
-export function holdOut(documents: string[], { eval: count, numSteps }: Config) {
-  if (count === 0) return { training: documents, heldOut: [] };
+/** Keeps the last `count` different documents out of training. */
+export function holdOut(documents: string[], count: number) {
   const distinct = [...new Set(documents)]; // a document may be in the list twice
-  const trained = new Set(documents.slice(0, numSteps));
-  const unused = distinct.filter((document) => !trained.has(document));
-  const heldOut = new Set((unused.length < count ? distinct : unused).slice(-count));
-  const training = documents.filter((document) => !heldOut.has(document));
-  if (training.length === 0) throw new InputError(`--eval ${count} leaves none of ${distinct.length} docs`);
-  if (unused.length < count) print(`held out: ${count} docs`);
-  return { training, heldOut: [...heldOut] };
+  const rest = distinct.length - count;
+  if (rest <= 0) throw new InputError(`--eval ${count} leaves none of ${distinct.length} docs to train on`);
+  const heldOut = new Set(distinct.slice(rest));
+  return { training: documents.filter((document) => !heldOut.has(document)), heldOut: [...heldOut] };
 }
 
-/**
- * The mean loss per character (the end of a document counts as one) of the model on held-out documents, and
- * of two simple ways to guess. Throws an InputError for a character that is not in the vocabulary.
- */
+/** A loss, if it is a number. */
+function finite(loss: number): number {
+  if (!Number.isFinite(loss)) throw new InputError(`the loss is ${loss}; lower --learning-rate`);
+  return loss;
+}
+
+/** The loss per character, or end of a document, of the model and of two simple guessers. */
 export function evaluate(model: Model, tokenizer: Tokenizer, trained: string[], heldOut: string[]): string {
-  const { vocabSize } = tokenizer;
-  const encode = (document: string) => tokenizer.encode(document).slice(0, model.config.blockSize + 1);
-  // How often each token came after each in training, and once more: what never came may still come.
-  const counts = Array.from({ length: vocabSize }, () => new Array<number>(vocabSize).fill(1));
-  for (const tokens of trained.map(encode)) {
-    for (let i = 1; i < tokens.length; i++) counts[tokens[i - 1]][tokens[i]]++;
+  const encode = (document: string) => tokenizer.encode(document, model.config.blockSize);
+  const pairsOf = (tokens: number[]) => tokens.slice(1).map((next, i) => ({ token: `${tokens[i]}`, next }));
+  const counts = new Map<string, number>(); // how often each token was followed by something, and by what
+  const count = (key: string) => counts.get(key) ?? 0;
+  for (const { token, next } of trained.map(encode).flatMap(pairsOf)) {
+    for (const key of [token, `${token} ${next}`]) counts.set(key, count(key) + 1);
   }
-  const totals = counts.map((row) => row.reduce((total, count) => total + count));
-  let [n, loss, bigram] = [0, 0, 0];
-  for (const tokens of heldOut.map(encode)) {
-    n += tokens.length - 1;
-    loss += tidy(() => lossOf(model, tokens).data) * (tokens.length - 1);
-    for (let i = 1; i < tokens.length; i++) {
-      bigram -= Math.log(counts[tokens[i - 1]][tokens[i]] / totals[tokens[i - 1]]);
-    }
-  }
+  const losses = heldOut.map(encode).flatMap((tokens) => {
+    const loss = finite(tidy(() => lossOf(model, tokens).data));
+    return pairsOf(tokens).map(({ token, next }) => // each pair counts once more, as a new one may come
+      ({ loss, bigram: -Math.log((count(`${token} ${next}`) + 1) / (count(token) + tokenizer.vocabSize)) }));
+  });
   return `\n--- evaluation (loss per character, ${heldOut.length} docs never trained on) ---\n`
-    + `this model:      ${(loss / n).toFixed(4)}\n`
-    + `guessing evenly: ${Math.log(vocabSize).toFixed(4)}\n`
-    + `bigram table:    ${(bigram / n).toFixed(4)}`; // which knows the last character only
+    + `this model:      ${mean(losses.map(({ loss }) => loss)).toFixed(4)}\n`
+    + `guessing evenly: ${Math.log(tokenizer.vocabSize).toFixed(4)}\n`
+    + `bigram table:    ${mean(losses.map(({ bigram }) => bigram)).toFixed(4)}`; // knows one character back
 }
 
-/**
- * How the model reads a word, cut to the block: what it expects at each position, and where each head looks.
- * Takes 80 columns for up to 38 characters. Throws an InputError for one that is not in the vocabulary.
- */
+/** How the model reads a word: what it expects at each position, and where each head looks. */
 export function explainWord(model: Model, tokenizer: Tokenizer, word: string): string {
-  const tokens = tokenizer.encode(word).slice(0, model.config.blockSize + 1);
+  const tokens = tokenizer.encode(word, model.config.blockSize);
   const n = tokens.length - 1;
-  const wide =
-    /[\p{Emoji_Presentation}\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uff00-\uff60\u{20000}-\u{3ffff}]/u;
-  const show = (token: number) => { // in two columns, which a wide character fills by itself
+  const wide = // in a terminal; but marks are not, as we show them on a circle
+    /(?!\p{M})[\p{EPres}\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uff00-\uff60\u{20000}-\u{3ffff}]/u;
+  const show = (token: number) => { // in two columns
     const character = (tokenizer.characters[token] ?? '.').replace(/\p{M}/u, '◌$&').replace(/\p{C}/u, '·');
     return wide.test(character) ? character : `${character} `;
   };
   const percent = (p: number) => `${Math.round(100 * p)}%`.padStart(4);
-  const bar = (eighths: number) => // four columns
+  const bar = (eighths: number) => // in four columns
     ('█'.repeat(eighths / 8) + ' ▏▎▍▌▋▊▉'[eighths % 8]).slice(0, 4).padEnd(4);
   return tidy(() => {
     const caches = emptyCaches(model);
-    const lines = tokens.slice(0, n).map((token, position) => {
-      const probabilities = softmax(gpt(model, token, position, caches)).map((p) => p.data);
-      const next = tokens[position + 1];
+    const table = tokens.slice(1).map((next, position) => {
+      const probabilities = softmax(gpt(model, tokens[position], position, caches)).map((p) => p.data);
+      const loss = finite(-Math.log(probabilities[next]));
       const likeliest = [...probabilities.entries()].sort(([, p], [, q]) => q - p).slice(0, 5);
-      return `${show(token)}-> ${show(next)}${percent(probabilities[next])}`
-        + ` ${(-Math.log(probabilities[next])).toFixed(2).padStart(5)} `
+      return `${show(tokens[position])}-> ${show(next)}${percent(probabilities[next])}`
+        + ` ${loss.toFixed(2).padStart(5)} `
         + likeliest.map(([token, p]) => `  ${show(token)}${bar(Math.round(32 * p))}${percent(p)}`).join('');
     });
-    const gap = ' '.repeat(Math.max(2, 18 - 2 * n));
-    const maps = caches.flatMap(({ seen }, layer) => seen[0].map((_, head) => [
-      `layer ${layer + 1}, head ${head + 1}`.padEnd(2 + 2 * n + gap.length),
-      `  ${tokens.slice(0, n).map(show).join('')}${gap}`,
-      ...seen.map((weights, position) => {
-        const shades = weights[head].map((weight) => Math.round(4 * Math.sqrt(weight.data)));
-        const cells = shades.map((shade) => ' ░▒▓█'[shade].repeat(2));
-        return `${show(tokens[position])}${cells.join('').padEnd(2 * n)}${gap}`;
-      }),
+    const width = Math.max(20, 2 * n + 4), across = Math.max(1, Math.floor(80 / width));
+    const maps = caches.flatMap(({ weights }, layer) => weights[0].map((_, head) => [
+      `layer ${layer + 1}, head ${head + 1}`.padEnd(width),
+      `  ${tokens.slice(0, n).map(show).join('')}`.concat(' '.repeat(width - 2 * n - 2)),
+      ...weights.map((heads, position) => show(tokens[position]) + heads[head].map(({ data: weight }) =>
+        ' ░▒▓█'[Math.round(4 * Math.sqrt(weight))].repeat(2)).join('').padEnd(width - 2)),
     ]));
-    lines.unshift('          p  loss   the five likeliest');
-    lines.unshift(`\n--- how the model reads "${tokenizer.decode(tokens)}" ---`);
-    lines.push('\nand where each position (row) looks (column):');
-    const across = Math.floor(80 / (2 + 2 * n + gap.length)) || 1;
-    for (let i = 0; i < maps.length; i += across) {
-      const side = maps.slice(i, i + across);
-      lines.push('', ...maps[i].map((_, row) => side.map((map) => map[row]).join('').trimEnd()));
-    }
-    return lines.join('\n');
+    const rows = maps.filter((_, i) => i % across === 0).flatMap((map, i) => ['', ...map.map((_, row) =>
+      maps.slice(i * across, (i + 1) * across).map((lines) => lines[row]).join('').trimEnd())]);
+    const read = tokens.map((token) => tokenizer.characters[token] ?? '').join('').replace(/\p{Cc}/gu, '·');
+    return [`\n--- how the model reads "${read}" ---`,
+      '          p  loss   the five likeliest', ...table,
+      '\nand where each position (row) looks (column):', ...rows].join('\n');
   });
 }
 
-// ---- D. Terminal ----------------------------------------------------------------------------------------
+// ---- D. Terminal --------------------------------------------------------------------------------
 // In: lines, and the steps of training. Out: standard output, and notes on standard error.
 
-let waiting = ''; // lines go out together, which is faster than one by one
-const print = (line: string): void => { waiting += `${line}\n`; };
-const flush = (): void => { process.stdout.write(waiting); waiting = ''; };
-const note = (line: string) => { process.stderr.write(`micro_gpt: ${line.replace(/\p{Cc}/gu, ' ')}\n`); };
-
-let lastBreath = 0;
-/** At most every 50 ms, writes and lets the world in: or we would not hear of Ctrl-C or a closed pipe. */
-async function breathe(): Promise<void> {
-  if (performance.now() < lastBreath + 50) return;
-  flush();
-  await nextTurn();
-  lastBreath = performance.now();
+const print = (line: string): void => { process.stdout.write(`${line}\n`); };
+/** Tells the user something in one line, without control characters and passwords in what it quotes. */
+function note(line: string): void {
+  const clean = line.replace(/\p{Cc}/gu, ' ').replace(/\/\/.*@/g, '//');
+  try { process.stderr.write(`micro_gpt: ${clean}\n`); } catch {} // if nobody can read it, we go on
 }
+/** A character for a message, with its code point, as not all can be seen. */
+const describe = (character: string): string =>
+  `the character "${character}" (U+${character.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0')})`;
 
-/**
- * Prints each step; on a terminal, in one line that redraws, with the mean loss of the last 50 steps, and in
- * the end the curve. Ctrl-C stops training. Returns how many steps were done.
- */
+/** Prints each step; on a terminal, one line that redraws, and in the end the curve. Ctrl-C stops
+ * training. Returns how many steps were done. */
 async function watch(training: ReturnType<typeof train>, numSteps: number, vocabSize: number) {
-  // Not with NO_COLOR or TERM=dumb. (Deno would stop and ask whether we may look at these.)
-  const redraws = process.stdout.isTTY && (process.versions['deno'] || process.stdout.hasColors());
-  const width = Math.max(40, Math.min(process.stdout.columns || 80, 80)) - 1;
+  const columns = () => Math.min(process.stdout.columns || 80, 80) - 1;
+  const canRedraw = process.versions.deno || process.stdout.hasColors?.(); // (Deno would ask if it may look)
+  const redraws = process.stdout.isTTY && canRedraw && columns() > 58;
   const guessing = Math.log(vocabSize); // the loss of guessing evenly
   const pad = (n: number) => String(n).padStart(4);
-  const losses: number[] = [];
+  const losses: number[] = []; // for the curve
+  let lines = ''; // that wait to be printed together, which is faster
+  let stepsDone = 0, stopped = false, turnAt = 0, drawAt = 0;
   const start = performance.now();
-  const draw = () => {
-    const steps = losses.length;
-    const perSecond = steps / ((performance.now() - start) / 1000);
-    const line = [
-      `step ${pad(steps)} / ${pad(numSteps)}`, `loss ${means(losses.slice(-50), 1)[0].toFixed(4)}`,
+  const show = (now: number) => {
+    const perSecond = (1000 * stepsDone) / (now - start);
+    const progress = redraws && stepsDone > 0 ? [
+      `step ${pad(stepsDone)} / ${pad(numSteps)}`, `loss ${mean(losses.slice(-50)).toFixed(4)}`,
       blocks(losses, guessing, 16, 1)[0], `${perSecond.toFixed(0)} steps/s`,
-      `${((numSteps - steps) / perSecond).toFixed(0)} s left`,
-    ].join(' | ');
-    flush();
-    process.stdout.write(`\r${line.slice(0, width)}\x1b[K`); // [K clears what the last line had more
+      `${((numSteps - stepsDone) / perSecond).toFixed(0)} s left`,
+    ].join(' | ') : '';
+    process.stdout.write(redraws ? `\r${progress.slice(0, columns())}\x1b[K` : lines); // [K clears the rest
+    lines = '';
+    drawAt = now + Math.max(100, 100 * (performance.now() - now)); // at most 1 % of the time
   };
-  let [stopped, drawAt] = [false, 0];
   const stop = () => { stopped = true; };
   process.once('SIGINT', stop); // once: after that, Ctrl-C ends the program
-  for (const { step, loss } of training) {
-    losses.push(loss);
-    if (!redraws) print(`step ${pad(step)} / ${pad(numSteps)} | loss ${loss.toFixed(4)}`);
-    const now = performance.now();
-    if (redraws && now > drawAt) {
-      draw();
-      drawAt = now + Math.max(100, 100 * (performance.now() - now)); // so it costs 1 % of the time at most
+  try {
+    for (const { step, loss } of training) {
+      stepsDone = step;
+      if (redraws) losses.push(loss);
+      else lines += `step ${pad(step)} / ${pad(numSteps)} | loss ${loss.toFixed(4)}\n`;
+      const now = performance.now();
+      if (now < turnAt) continue;
+      turnAt = now + 20;
+      if (!redraws || now >= drawAt) show(now);
+      await nextTurn(); // lets Ctrl-C and a closed pipe get through
+      if (stopped) break;
     }
-    await breathe();
-    if (stopped) break;
+  } finally {
+    process.off('SIGINT', stop);
+    show(performance.now());
+    if (redraws) print('');
   }
-  process.off('SIGINT', stop);
-  if (redraws && losses.length > 0) {
-    draw();
-    const lowest = Math.min(...means(losses, width - 6), guessing).toFixed(2).padStart(5);
-    print(`\n\n${guessing.toFixed(2).padStart(5)}┬${' guessing evenly '.padEnd(width - 6, '┄')}`);
-    for (const row of blocks(losses, guessing, width - 6, 5)) print(`     │${row}`);
-    print(`${lowest}┴${'─'.repeat(width - 6)}`);
-    print(`      step 1${`step ${losses.length}`.padStart(width - 12)}`);
-  }
-  return losses.length;
+  if (losses.length > 0 && columns() > 58) print(curve(losses, guessing, columns() - 6));
+  return stepsDone;
 }
 
-/** The means of n equal stretches of some numbers; of fewer, if there are not as many numbers. */
-function means(numbers: number[], n: number): number[] {
-  const edge = (i: number) => Math.floor((i * numbers.length) / Math.min(n, numbers.length));
-  return Array.from({ length: Math.min(n, numbers.length) }, (_, i) => {
-    return numbers.slice(edge(i), edge(i + 1)).reduce((a, b) => a + b) / (edge(i + 1) - edge(i));
-  });
+/** The losses as a curve in blocks, from the lowest up to that of guessing evenly. */
+function curve(losses: number[], guessing: number, width: number): string {
+  const label = (loss: number) => loss.toFixed(2).padStart(5);
+  const lowest = Math.min(...means(losses, width), guessing);
+  return ['', `${label(guessing)}┬${' guessing evenly '.padEnd(width, '┄')}`,
+    ...blocks(losses, guessing, width, 5).map((row) => `     │${row}`),
+    `${label(lowest)}┴${'─'.repeat(width)}`,
+    `      step 1${`step ${losses.length}`.padStart(width - 6)}`].join('\n');
 }
-/** Their curve in blocks, from the lowest up to `top`, in so many rows. */
-function blocks(numbers: number[], top: number, width: number, height: number): string[] {
+/** Columns of blocks in rows of text: the means of equal stretches of some numbers. */
+function blocks(numbers: number[], highest: number, width: number, height: number): string[] {
   const columns = means(numbers, width);
-  const lowest = Math.min(...columns, top);
-  const levels = columns.map((x) => Math.round((8 * height * (x - lowest)) / (top - lowest || 1)));
+  const lowest = Math.min(...columns, highest);
+  const levels = columns.map((x) => Math.round((8 * height * (x - lowest)) / (highest - lowest || 1)));
   const block = (level: number) => ' ▁▂▃▄▅▆▇█'[Math.max(0, Math.min(8, level))];
   return Array.from({ length: height }, (_, row) =>
     levels.map((level) => block(level - 8 * (height - 1 - row))).join(''));
 }
+const mean = (numbers: number[]): number => numbers.reduce((a, b) => a + b) / numbers.length;
+/** The means of n equal stretches of some numbers; of fewer, if there are not as many numbers. */
+function means(numbers: number[], n: number): number[] {
+  const count = Math.min(n, numbers.length);
+  const edge = (i: number) => Math.floor((i * numbers.length) / count);
+  return Array.from({ length: count }, (_, i) => mean(numbers.slice(edge(i), edge(i + 1))));
+}
 
-// ---- E. Downloading -------------------------------------------------------------------------------------
+// ---- E. Downloading -----------------------------------------------------------------------------
 // In: the name of a file, an address, or nothing. Out: the text to train on.
 
 const namesUrl = 'https://raw.githubusercontent.com/karpathy/makemore/master/names.txt';
 
-/** Bytes as text, without a byte-order mark. Throws an InputError unless it is UTF-8 and could be a list. */
-function textOf(bytes: Uint8Array, name: string): string {
-  if (!isUtf8(bytes)) {
-    const lines = Buffer.from(bytes).toString('latin1').split('\n'); // latin1: a character for each byte
-    const bad = lines.findIndex((line) => !isUtf8(Buffer.from(line, 'latin1')));
-    throw new InputError(`${name} is not UTF-8 text: see line ${bad + 1}`);
+/** All that comes out of a stream. Throws an Error if it is over 100 MB. */
+async function collect(stream: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of stream) {
+    size += chunk.length;
+    if (size > 1e8) throw new Error('it has more than 100 MB');
+    chunks.push(chunk);
   }
-  const text = new TextDecoder().decode(bytes);
+  return Buffer.concat(chunks);
+}
+
+/** What is at an address. Throws an InputError if it cannot be had in time (in milliseconds). */
+async function download(url: string, timeout: number): Promise<Uint8Array> {
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(timeout) });
+    if (response.status === 200 && response.body) return await collect(response.body);
+    await response.body?.cancel(); // or the page that comes with a 404 would keep us waiting
+    throw new Error(`the answer was ${response.status}, not 200`);
+  } catch (error) {
+    const { message, cause } = error as Error & { cause?: NodeJS.ErrnoException };
+    const reason = cause?.message || cause?.code || message; // fetch itself says only "fetch failed"
+    throw new InputError(`cannot download ${url}: ${reason}`);
+  }
+}
+
+/** Bytes as text. Throws an InputError unless they are UTF-8 and could be a list. */
+function textOf(bytes: Uint8Array, name: string): string {
+  const text = new TextDecoder().decode(bytes); // with U+FFFD in place of what is not UTF-8
+  const bad = text.split('\n').findIndex((line) => line.includes('\uFFFD'));
+  if (bad >= 0) throw new InputError(`${name} is damaged, or not UTF-8 text: see line ${bad + 1}`);
   if (text.trim() === '') throw new InputError(`${name} is empty, and should have a name on each line`);
   if (text.includes('\0')) throw new InputError(`${name} is not text, and should have a name on each line`);
   if (/^\s*<[!?a-z]/i.test(text)) throw new InputError(`${name} is a web page, not a list of names`);
   return text;
 }
 
-/** What is at an address. Throws an InputError if it cannot be had, or nothing comes for `patience` ms. */
-async function download(url: string, patience: number): Promise<Uint8Array> {
-  const abort = new AbortController();
-  const giveUp = () => abort.abort(new Error(`nothing came for ${patience / 1000} s`));
-  let timer = setTimeout(giveUp, patience);
-  try {
-    const response = await fetch(url, { signal: abort.signal });
-    if (response.status !== 200) throw new Error(`the answer was ${response.status}, not 200`);
-    const chunks: Uint8Array[] = [];
-    for await (const chunk of response.body ?? []) {
-      chunks.push(chunk);
-      clearTimeout(timer);
-      timer = setTimeout(giveUp, patience);
-    }
-    return Buffer.concat(chunks);
-  } catch (error) {
-    const { message, cause } = error as Error & { cause?: NodeJS.ErrnoException };
-    const reason = cause?.message || cause?.code || message; // fetch itself says only "fetch failed"
-    throw new InputError(`cannot download ${url}: ${reason}`);
-  } finally {
-    clearTimeout(timer);
-    abort.abort(); // or the page that comes with a 404 would keep us waiting
-  }
-}
+/** The lines of a text, trimmed, without the blank ones. */
+export const splitDocuments = (text: string): string[] =>
+  text.split(/\r\n?|\n/).map((line) => line.trim()).filter((line) => line !== '');
 
-/**
- * The text to train on: the source, a file or an address, if there is one; else input.txt in the folder; else
- * names.txt, downloaded and kept as input.txt; else the built-in names. Throws an InputError for bad input.
- */
-export async function loadText(source?: string, folder = '.', url = namesUrl, patience = 10_000) {
-  if (source && /^https?:\/\//i.test(source)) return textOf(await download(source, patience), source);
-  const file = source ?? join(folder, 'input.txt');
-  const found = await readFile(file).catch((error: NodeJS.ErrnoException) => {
-    if (source || error.code !== 'ENOENT') throw new InputError(`cannot read ${file}: ${error.message}`);
+/** The text to train on: the source, a file or an address, if there is one; else input.txt in the
+ * folder; else names.txt, downloaded and kept as input.txt; else the built-in names. Throws an
+ * InputError for bad input. */
+export async function loadText(source?: string, folder = '.', url = namesUrl, timeout = 30_000) {
+  if (source && /^https?:\/\//i.test(source)) return textOf(await download(source, timeout), source);
+  const file = source ?? `${folder}/input.txt`;
+  const found = await collect(createReadStream(file)).catch(({ code, message }: NodeJS.ErrnoException) => {
+    if (source !== undefined || code !== 'ENOENT') throw new InputError(`cannot read "${file}": ${message}`);
   });
   if (found) return textOf(found, file);
   try {
-    const bytes = await download(url, patience);
+    const bytes = await download(url, timeout);
     const text = textOf(bytes, url);
-    const temporary = `${file}.${process.pid}.tmp`; // renamed when complete: input.txt is whole or not there
-    await writeFile(temporary, bytes).then(() => rename(temporary, file)).catch((error: Error) => {
+    if (splitDocuments(text).length < 1000) throw new InputError(`${url} has too few names`);
+    // Written beside it and then linked, input.txt is there as a whole or not at all, and replaces
+    // nothing.
+    const temporary = `${file}.${process.pid}.tmp`;
+    await writeFile(temporary, bytes).then(() => link(temporary, file)).catch((error: Error) => {
       note(`cannot keep names.txt: ${error.message}`);
-      return rm(temporary, { force: true });
     });
+    await rm(temporary, { force: true });
     return text;
   } catch (error) {
-    note(`${(error as Error).message}; using the names built into this file`);
+    if (!(error instanceof InputError)) throw error;
+    note(`${error.message}; using the names built into this file`);
     return builtInNames;
   }
 }
 
-// ---- F. Built-in names ----------------------------------------------------------------------------------
+// ---- F. Names -----------------------------------------------------------------------------------
 // For a run without a network: common first names from many languages.
 
 export const builtInNames = `
@@ -826,16 +822,25 @@ sara sasha sergei sofia sonia stefan sven tamar tariq tatiana thomas uma vera vi
 yuki yusuf zainab zara zoe
 `.trim().replace(/\s+/g, '\n');
 
-// The program starts here, unless the file was imported.
-const started = [process.argv[1] ?? '', `${process.argv[1]}.ts`].filter((file) => existsSync(file));
-if (started.some((file) => realpathSync(file) === fileURLToPath(import.meta.url))) {
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+// ---- G. Start -----------------------------------------------------------------------------------
+// The program runs unless this file was imported. (Node has import.meta.main since version 24.2.)
+
+function isMain(): boolean {
+  const path = process.argv[1] ?? '';
+  const file = [path, `${path}.ts`].find((name) => existsSync(name));
+  return file !== undefined && realpathSync(file) === fileURLToPath(import.meta.url);
+}
+if ((import.meta as { main?: boolean }).main ?? isMain()) {
+  process.stderr.on('error', () => {}); // on Node, in place of the try in note()
+  const cannotWrite = (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') note(`cannot write: ${error.message}`);
     process.exit(error.code === 'EPIPE' ? 0 : 1); // whoever closed the pipe has seen enough
-  });
-  main(process.argv.slice(2)).catch((error: unknown) => {
+  };
+  process.stdout.on('error', cannotWrite);
+  main(process.argv.slice(2)).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOSPC') cannotWrite(error); // which Deno throws
     if (!(error instanceof InputError)) throw error;
     note(error.message);
     process.exitCode = error.exitCode;
-  }).finally(flush);
+  });
 }

@@ -9,14 +9,14 @@ import { fileURLToPath } from 'node:url';
 import * as gpt from '../micro_gpt.ts';
 import { ObjectValue } from './object_graph.ts';
 
-const widths = [16, 32, 64, 128], layerCounts = [1, 2, 4];
+const widths = [16, 64, 128];
 const letters = 6; // of every name we train on, as of the average name, so that all steps are equal work
 const names = gpt.splitDocuments(gpt.builtInNames).filter((name) => name.length === letters);
-const tokenizer = new gpt.Tokenizer(gpt.builtInNames.replaceAll('\n', ''));
+const tokenizer = new gpt.Tokenizer(gpt.splitDocuments(gpt.builtInNames));
 
 // ---- The model on the object graph: that of micro_gpt.ts, line by line -----------------------------------
 type Objects = ObjectValue[];
-const copy = (w: readonly gpt.Vector[]): Objects[] => w.map((row) => row.map((x) => new ObjectValue(x.data)));
+const copy = (w: gpt.Matrix): Objects[] => w.map((row) => row.map((x) => new ObjectValue(x.data)));
 const copyModel = ({ config, wte, wpe, lmHead, layers }: gpt.Model) => ({
   config, wte: copy(wte), wpe: copy(wpe), lmHead: copy(lmHead), layers: layers.map((w) => (
     { wq: copy(w.wq), wk: copy(w.wk), wv: copy(w.wv), wo: copy(w.wo), fc1: copy(w.fc1), fc2: copy(w.fc2) })),
@@ -53,25 +53,24 @@ function objectLoss({ config, wte, wpe, lmHead, layers }: ObjectModel, tokens: n
       x = add(x, linear(wo, x.map((_, j) => dot(weights[Math.floor(j / headDim)], values.map((v) => v[j])))));
       x = add(x, linear(fc2, linear(fc1, rmsnorm(x)).map((h) => h.relu())));
     });
-    return softmax(linear(lmHead, x))[next].log().neg();
+    return softmax(linear(lmHead, x))[next].log().mul(-1);
   })).div(tokens.length - 1);
 }
 function* trainObjects(model: ObjectModel): Generator<number, never> {
   const all = [model.wte, model.wpe, model.lmHead, ...model.layers.flatMap((w) => Object.values(w))].flat(2);
-  const move = gpt.adam(all as unknown as gpt.Value[]); // it needs no more of them than data and grad
+  const update = gpt.adam(all as unknown as gpt.Value[]); // it needs no more of them than data and grad
   for (let step = 0; ; step++) {
     const loss = objectLoss(model, tokenizer.encode(names[step % names.length]));
     loss.backward();
-    move(model.config.learningRate);
+    update(model.config.learningRate);
     yield loss.data;
   }
 }
 
 // ---- Measuring -------------------------------------------------------------------------------------------
-type Measurement = { wall: number; cpu: number; megabytes: number }; // seconds of a step, all threads; peak
-const patience = 20; // seconds for a step; a slower one has no result, only a bound
-function measure(kind: string, width: string, layers: string): Measurement {
-  const { config } = gpt.parseCommandLine(['--n-embd', width, '--n-layer', layers]);
+type Measurement = { seconds: number; megabytes: number }; // of a step; at the peak
+function measure(kind: string, width: string): Measurement {
+  const { config } = gpt.parseCommandLine(['--n-embd', width]);
   const random = new gpt.Random(config.seed), settings = { ...config, numSteps: 1e9, learningRate: 0.001 };
   const model = gpt.createModel(settings, tokenizer.vocabSize, () => random.gauss(0, 0.08));
   const tape = gpt.train(model, tokenizer, names);
@@ -85,55 +84,32 @@ function measure(kind: string, width: string, layers: string): Measurement {
       return loss;
     };
   }
-  const run = (milliseconds: number) => { // wall and CPU seconds per step
-    const start = performance.now(), before = process.cpuUsage();
+  const secondsPerStep = (milliseconds: number) => {
+    const start = performance.now();
     let steps = 0;
     do { step(); steps++; } while (performance.now() < start + milliseconds);
-    const { user, system } = process.cpuUsage(before);
-    return { wall: (performance.now() - start) / 1000 / steps, cpu: (user + system) / 1e6 / steps };
+    return (performance.now() - start) / 1000 / steps;
   };
-  const first = run(400); // warms up; a step that takes over 5 s we take only once
-  return { ...(first.wall > 5 ? first : run(1000)), megabytes: process.resourceUsage().maxRSS / 1024 };
+  const first = secondsPerStep(500); // warms up; a step that takes over 5 s we take only once
+  return { seconds: first > 5 ? first : secondsPerStep(2000), megabytes: process.resourceUsage().maxRSS / 1024 };
 }
 
-/** The multiply-adds of a step in matrix-vector products and attention: one way there, two products back. */
-function multiplyAdds(width: number, layers: number): number {
-  const n = letters + 1; // positions; position t attends to t + 1, with a score and a share of the value each
-  return 3 * width * (layers * (n * 12 * width + n * (n + 1)) + n * tokenizer.vocabSize);
-}
-
-const [kind, width, layers] = process.argv.slice(2);
-if (kind) console.log(JSON.stringify(measure(kind, width, layers)));
+const [kind, width] = process.argv.slice(2);
+if (kind) console.log(JSON.stringify(measure(kind, width)));
 else {
-  const start = performance.now();
   const heap = `--max-old-space-size=${Math.floor((0.7 * totalmem()) / 2 ** 20)}`; // the objects need it
-  const child = (...args: (string | number)[]): Measurement | undefined => {
-    const all = [...process.execArgv, heap, fileURLToPath(import.meta.url), ...args.map(String)];
-    const timeout = 1000 * (patience + 5); // 5 s to start and to make the model
-    const { stdout, stderr, status, error } = spawnSync(process.execPath, all, { encoding: 'utf8', timeout });
-    assert(status === 0 || (error && 'code' in error && error.code === 'ETIMEDOUT'), stderr);
-    return status === 0 ? JSON.parse(stdout) as Measurement : undefined;
+  const child = (...args: string[]): Measurement => {
+    const all = [...process.execArgv, heap, fileURLToPath(import.meta.url), ...args];
+    const { stdout, stderr, status } = spawnSync(process.execPath, all, { encoding: 'utf8' });
+    assert(status === 0, stderr);
+    return JSON.parse(stdout) as Measurement;
   };
-  const titles = ['width', 'layers', 'tape steps/s', 'objects steps/s', 'ratio', 'CPU ratio',
-    'tape CPU ns/multiply-add', 'tape peak MB', 'objects peak MB'];
-  const row = (cells: string[]) =>
-    console.log(`| ${cells.map((text, i) => text.padStart(titles[i].length)).join(' | ')} |`);
-  row(titles), row(titles.map((title) => `${'-'.repeat(title.length - 1)}:`));
-  const costs = layerCounts.map((layers) => widths.map((width) => {
-    const tape = child('tape', width, layers), objects = child('objects', width, layers);
-    assert(tape);
-    const cost = (tape.cpu * 1e9) / multiplyAdds(width, layers);
-    const seconds = objects?.wall ?? patience, bound = objects ? ['', ''] : ['< ', '> '];
-    row([`${width}`, `${layers}`, (1 / tape.wall).toFixed(1), bound[0] + (1 / seconds).toFixed(3),
-      bound[1] + (seconds / tape.wall).toFixed(0),
-      objects ? (objects.cpu / tape.cpu).toFixed(0) : '?', cost.toFixed(2),
-      tape.megabytes.toFixed(0), objects?.megabytes.toFixed(0) ?? '?']);
-    return cost;
-  }));
-  console.log(`\nnode ${process.version}, ${cpus()[0].model}, ${new Date().toISOString().slice(0, 10)}; `
-    + `names of ${letters} letters; took ${((performance.now() - start) / 1000).toFixed(0)} s; `
-    + `load ${loadavg()[0].toFixed(1)} on ${cpus().length} CPUs`);
-  console.log(`Cost per multiply-add at width 128 no higher than at 16: ${costs.map(([least, , , most], i) =>
-    `${layerCounts[i]} layers ${most <= least ? 'yes' : 'NO'} (${most.toFixed(2)}, ${least.toFixed(2)} ns)`)
-    .join('; ')}`);
+  console.log('| width | steps/s | with objects | ratio | peak MB | with objects |\n| --: | --: | --: | --: | --: | --: |');
+  for (const w of widths.map(String)) {
+    const tape = child('tape', w), objects = child('objects', w);
+    console.log(`| ${[w, (1 / tape.seconds).toFixed(0), (1 / objects.seconds).toFixed(2),
+      (objects.seconds / tape.seconds).toFixed(0), tape.megabytes.toFixed(0), objects.megabytes.toFixed(0)].join(' | ')} |`);
+  }
+  console.log(`\nnode ${process.version}, ${cpus()[0].model}, ${new Date().toISOString().slice(0, 10)}; names of `
+    + `${letters} letters; load ${loadavg()[0].toFixed(1)} on ${cpus().length} CPUs`);
 }

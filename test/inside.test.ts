@@ -1,324 +1,218 @@
-// What lets a learner look inside: prompts, explanations, the evaluation, and the terminal.
+// What lets a learner look inside: holdOut, evaluate and explainWord.
+
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
-import { text } from 'node:stream/consumers';
-import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
+import { describe, test } from 'node:test';
 import {
-  createModel,
-  emptyCaches,
-  evaluate,
-  explainWord,
-  gpt,
-  holdOut,
-  InputError,
-  parseCommandLine,
-  Random,
-  sample,
-  softmax,
-  splitDocuments,
-  Tokenizer,
+  createModel, emptyCaches, evaluate, explainWord, gpt, holdOut, InputError, lossOf, softmax, tidy,
+  Tokenizer, value,
 } from '../micro_gpt.ts';
+import type { Config, Model } from '../micro_gpt.ts';
+import { assertClose, defaults, numbersOf, randomModel } from './helpers.ts';
 
-const path = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
-const program = ['--import', 'tsx', path('../micro_gpt.ts')];
-const tiny = ['--data', path('tiny/input.txt')];
-const { config } = parseCommandLine([]);
-
-function run(...args: string[]) {
-  const { stdout, stderr, status } = spawnSync(process.execPath, [...program, ...args], { encoding: 'utf8' });
-  return { stdout, stderr, status, lines: stdout.split('\n') };
+/** A model that knows nothing: every token is as likely, and every position looks at all before it alike. */
+const evenModel = (vocabSize: number, settings: Partial<Config> = {}): Model =>
+  createModel({ ...defaults, ...settings }, vocabSize, () => 0);
+/** The numbers of an evaluation: how many documents, and the losses of the model, evenly and of the table. */
+const evaluation = (...args: Parameters<typeof evaluate>): number[] =>
+  Array.from(evaluate(...args).matchAll(/\d+(\.\d+)?/g), ([number]) => Number(number));
+/** An explanation: all lines, and the rows of the table. */
+function explain(model: Model, tokenizer: Tokenizer, word: string) {
+  const lines = explainWord(model, tokenizer, word).split('\n');
+  return { lines, title: lines[1], rows: lines.filter((line) => line.includes('-> ')) };
 }
-function randomModel(vocabSize: number, changes: Partial<typeof config> = {}) {
-  const random = new Random(1);
-  return createModel({ ...config, ...changes }, vocabSize, () => random.gauss(0, 0.4));
-}
+const rounded = 1e-4; // as evaluate() tells four decimals
 
-test('samples begin with the prompt, and go on from it', () => {
-  const tokenizer = new Tokenizer('abc');
-  const model = randomModel(4, { blockSize: 6, temperature: 1 });
-  const random = new Random(2);
-  const samples = Array.from({ length: 200 }, () => sample(model, tokenizer, random, 'cab'));
-  assert.ok(samples.every((text) => text.startsWith('cab') && text.length <= 6));
-  const ends = samples.filter((text) => text === 'cab').length;
-  const caches = emptyCaches(model);
-  const [, , , last] = tokenizer
-    .encode('cab')
-    .slice(0, -1)
-    .map((token, i) => gpt(model, token, i, caches));
-  assert.ok(Math.abs(ends / 200 - softmax(last)[tokenizer.bos].data) < 0.1);
+const documents = ['ann', 'bob', 'ann', 'eve', 'bob', 'eve', 'kim', 'ann'];
+
+test('what is held out are the last different documents, and none of them is left in training', () => {
+  const training = ['ann', 'bob', 'ann', 'bob', 'ann'];
+  assert.deepEqual(holdOut(documents, 2), { training, heldOut: ['eve', 'kim'] });
+  const anns = ['ann', 'ann', 'ann'];
+  assert.deepEqual(holdOut(documents, 3), { training: anns, heldOut: ['bob', 'eve', 'kim'] });
+  assert.deepEqual(holdOut(documents, 0), { training: documents, heldOut: [] });
 });
 
-test('what follows a prompt is what the model expects after its last character', () => {
-  const tokenizer = new Tokenizer('abc');
-  const model = randomModel(4, { blockSize: 6, temperature: 1e-6 }); // so that the likeliest is drawn
-  for (const prompt of ['a', 'b', 'c', 'ab', 'bc', 'ca', 'cab', 'bcb']) {
-    const caches = emptyCaches(model);
-    const tokens = tokenizer.encode(prompt).slice(0, -1);
-    const [last] = tokens.map((token, i) => gpt(model, token, i, caches).map(({ data }) => data)).reverse();
-    const likeliest = tokenizer.decode([last.indexOf(Math.max(...last))]);
-    const drawn = sample(model, tokenizer, new Random(1), prompt);
-    assert.equal(drawn.slice(0, prompt.length + 1), prompt + likeliest);
+test('to leave nothing to train on is an error, which counts the different documents', () => {
+  for (const count of [4, 1000]) {
+    assert.throws(() => holdOut(documents, count), (error) => {
+      assert.ok(error instanceof InputError && error.message.includes('--eval'), `${error}`);
+      assert.deepEqual(error.message.match(/\d+/g), [`${count}`, '4']);
+      return true;
+    });
   }
 });
 
-test('on the command line, --prompt is what every sample begins with', () => {
-  const { lines, status } = run(...tiny, '--num-steps', '5', '--num-samples', '4', '--prompt', 'gr');
-  assert.equal(status, 0);
-  assert.deepEqual(
-    lines.slice(-5, -1).map((line) => line.slice(0, 13)),
-    [1, 2, 3, 4].map((i) => `sample  ${i}: gr`),
-  );
+test('the evaluation tells the number of documents, and the loss of the model and of guessing', () => {
+  const tokenizer = new Tokenizer(['abcd']);
+  const model = randomModel(5);
+  const heldOut = ['dab', 'bad', 'add'];
+  const losses = heldOut.map((document) => lossOf(model, tokenizer.encode(document)).data);
+  const told = evaluation(model, tokenizer, [], heldOut).slice(0, 3);
+  assertClose(told, [3, (losses[0] + losses[1] + losses[2]) / 3, Math.log(5)], rounded);
 });
 
-test('a character that the data lack is refused before training, in a prompt and in a word', () => {
-  for (const option of ['--prompt', '--explain']) {
-    const { stdout, stderr, status } = run(...tiny, option, 'gra7');
-    assert.equal(status, 1);
-    assert.match(stderr, /^micro_gpt: .*"7".*\n$/);
-    assert.doesNotMatch(stdout, /step/);
-  }
-});
-
-test('a prompt that leaves no room in the block is refused, and one that leaves room for one is not', () => {
-  const parse = (prompt: string) => parseCommandLine(['--block-size', '4', '--prompt', prompt]);
-  assert.throws(() => parse('abcd'), { exitCode: 2, message: /--prompt "abcd".*4/ });
-  assert.equal(parse('a😀c').prompt, 'a😀c');
-});
-
-test('the evaluation compares the model with guessing evenly and with add-one bigrams', () => {
-  // After "ab" twice: BOS is followed by a, a by b, b by BOS, 2 + 1 times out of 2 + 3 each, so with p = 0.6.
-  // Held out are "ab", of three such pairs, and "b": b after BOS, 0 + 1 of 5, then 0.6.
-  const tokenizer = new Tokenizer('ab');
-  const evenly = createModel(config, 3, () => 0);
-  const bigram = -(4 * Math.log(0.6) + Math.log(0.2)) / 5;
-  assert.equal(
-    evaluate(evenly, tokenizer, ['ab', 'ab'], ['ab', 'b']),
-    [
-      '',
-      '--- evaluation (loss per character, 2 docs never trained on) ---',
-      `this model:      ${Math.log(3).toFixed(4)}`,
-      `guessing evenly: ${Math.log(3).toFixed(4)}`,
-      `bigram table:    ${bigram.toFixed(4)}`,
-    ].join('\n'),
-  );
-});
+// A pair that came n times, of m that began like it, costs the table -log((n + 1) / (m + vocabulary)).
+const log = Math.log;
+const tables: [what: string, characters: string, blockSize: number, trained: string[], heldOut: string[],
+  loss: number][] = [
+  ['has one more of each pair', 'ab', 16, ['ab', 'ab'], ['ab', 'b'], -(4 * log(3 / 5) + log(1 / 5)) / 5],
+  ['guesses evenly if nothing was trained on', 'ab', 16, [], ['ab'], log(3)],
+  ['sees of long documents what fits the block', 'ab', 2, ['abaaa', 'abb'], ['abbb'], -log(3 / 5)],
+  ['takes no pair for a token of two digits', 'abcdefghijklm', 16, ['bc'], ['m'], (log(15) + log(14)) / 2],
+];
+for (const [what, characters, blockSize, trained, heldOut, loss] of tables) {
+  test(`the bigram table ${what}`, () => {
+    const tokenizer = new Tokenizer([characters]);
+    const model = evenModel(tokenizer.vocabSize, { blockSize });
+    assertClose(evaluation(model, tokenizer, trained, heldOut)[3], loss, rounded);
+  });
+}
 
 test('the evaluation counts characters and not documents, and of long ones what fits the block', () => {
-  const tokenizer = new Tokenizer('ab');
   const model = randomModel(3, { blockSize: 3 });
-  const lossOn = (...documents: string[]) => {
-    const told = evaluate(model, tokenizer, [], documents);
-    return Number(/this model: +([\d.]+)/.exec(told)?.[1]);
-  };
-  assert.ok(Math.abs(lossOn('a', 'bab') - (2 * lossOn('a') + 3 * lossOn('bab')) / 5) < 2e-4);
-  assert.equal(lossOn('bab'), lossOn('babbbb'));
+  const lossOn = (...documents: string[]) => evaluation(model, new Tokenizer(['ab']), [], documents)[1];
+  const [short, long] = [lossOn('a'), lossOn('bab')];
+  assert.ok(Math.abs(short - long) > 0.1, 'the mean over documents would be another');
+  assertClose(lossOn('a', 'bab'), (2 * short + 3 * long) / 5, 2 * rounded);
+  assert.equal(lossOn('babbbb'), long);
 });
 
-test('documents held out for --eval are never trained on', () => {
-  // At learning rate 0 a document always has the same loss, so the losses come round with the documents.
-  const losses = (...args: string[]) => {
-    const { stdout } = run(...tiny, '--learning-rate', '0', '--num-samples', '0', ...args);
-    return { stdout, losses: Array.from(stdout.matchAll(/loss ([\d.]+)\n/g), ([, loss]) => loss) };
-  };
-  const all = losses('--num-steps', '38').losses;
-  const few = losses('--num-steps', '60', '--eval', '8');
-  assert.deepEqual(few.losses, [...all.slice(0, 30), ...all.slice(0, 30)]);
-  assert.match(few.stdout, /held out: 8 docs\n/);
-  const enough = losses('--num-steps', '30', '--eval', '8');
-  assert.deepEqual(enough.losses, all.slice(0, 30));
-  assert.doesNotMatch(enough.stdout, /held out/);
-  assert.match(enough.stdout, /8 docs never trained on/);
+test('20,000 different characters are not too many for the bigram table', () => {
+  const characters = String.fromCodePoint(...Array.from({ length: 20_000 }, (_, i) => 0x4e00 + i));
+  const tokenizer = new Tokenizer([characters]);
+  const model = evenModel(tokenizer.vocabSize, { nEmbd: 1, nHead: 1 });
+  const losses = evaluation(model, tokenizer, ['一丁'], ['一丁']).slice(1);
+  assertClose(losses, [Math.log(20_001), Math.log(20_001), Math.log(20_002 / 2)], rounded);
 });
 
-test('what is held out is not in training, not even under the same name', () => {
-  const documents = ['ann', 'bob', 'ann', 'eve', 'bob', 'eve', 'kim', 'ann'];
-  const hold = (numSteps: number, count: number) => holdOut(documents, { ...config, numSteps, eval: count });
-  assert.deepEqual(hold(3, 2), { training: ['ann', 'bob', 'ann', 'bob', 'ann'], heldOut: ['eve', 'kim'] });
-  assert.deepEqual(hold(3, 1), { training: documents.filter((name) => name !== 'kim'), heldOut: ['kim'] });
-  assert.deepEqual(hold(1000, 3), { training: ['ann', 'ann', 'ann'], heldOut: ['bob', 'eve', 'kim'] });
-  assert.deepEqual(hold(1000, 0), { training: documents, heldOut: [] });
-  assert.throws(() => hold(3, 4), InputError);
-});
+const nextSlot = () => tidy(() => value(0).slot);
+const tokenizer = new Tokenizer(['abc']);
+const both = [
+  ['evaluate', (model: Model) => evaluate(model, tokenizer, ['ab'], ['cab', 'b'])],
+  ['explainWord', (model: Model) => explainWord(model, tokenizer, 'cab')],
+] as const;
+for (const [name, call] of both) {
+  test(`${name} leaves nothing on the tape`, () => {
+    const model = randomModel(4);
+    const slot = nextSlot();
+    call(model);
+    assert.equal(nextSlot(), slot);
+  });
 
-test('after Ctrl-C, the bigram table has seen what the model has seen', async () => {
-  // So wide that a step takes long enough to stop before the 37 documents are through.
-  const args = [...tiny, '--n-embd', '128', '--learning-rate', '0.001', '--num-samples', '0', '--eval', '1'];
-  const child = spawn(process.execPath, [...program, ...args, '--num-steps', '100000000']);
-  child.stdout.once('data', () => child.kill('SIGINT'));
-  const stopped = await text(child.stdout);
-  const steps = /step +(\d+) \/ 100000000 \| loss [\d.]+\n\n/.exec(stopped)?.[1] ?? assert.fail('no steps');
-  assert.ok(Number(steps) < 37, `${steps} steps`);
-  const documents = new Random(config.seed).shuffle(splitDocuments(readFileSync(tiny[1], 'utf8')));
-  const tokenizer = new Tokenizer(documents.join(''));
-  const { training, heldOut } = holdOut(documents, { ...config, numSteps: 1e8, eval: 1 });
-  const model = createModel(config, tokenizer.vocabSize, () => 0);
-  const [bigram] =
-    /bigram table: .*/.exec(evaluate(model, tokenizer, training.slice(0, Number(steps)), heldOut)) ?? [];
-  assert.ok(bigram && stopped.includes(bigram), `${bigram}: ${stopped}`);
-});
-
-test('--eval that leaves nothing to train on is an error', () => {
-  const { stderr, status } = run(...tiny, '--eval', '38');
-  assert.equal(status, 1);
-  assert.match(stderr, /^micro_gpt: --eval 38 .*\n$/);
-});
-
-/** Columns in a terminal: two for the wide characters used here. */
-const columns = (line: string): number => [...line].reduce((n, c) => n + (/[李雷😎]/u.test(c) ? 2 : 1), 0);
-
-test('an explanation shows, for each position, the truth, its probability and loss, and the likeliest five', () => {
-  const tokenizer = new Tokenizer('abcdefg');
-  const model = randomModel(8, { nLayer: 2 });
-  const lines = explainWord(model, tokenizer, 'bad').split('\n');
-  const caches = emptyCaches(model);
-  const tokens = tokenizer.encode('bad');
-  for (const [i, row] of lines.slice(3, 7).entries()) {
-    const p = softmax(gpt(model, tokens[i], i, caches)).map(({ data }) => data);
-    const [from, to] = ['.bad'[i], 'bad.'[i]];
-    const truth = p[tokens[i + 1]];
-    assert.ok(row.startsWith(`${from} -> ${to} `), row);
-    assert.ok(row.includes(` ${Math.round(100 * truth)}% `), row);
-    assert.ok(row.includes(` ${(-Math.log(truth)).toFixed(2)} `), row);
-    const likeliest = [...p.entries()].sort(([, p], [, q]) => q - p).slice(0, 5);
-    const cells = row.slice(19).matchAll(/(\S) [ ▏▎▍▌▋▊▉█]{4} *(\d+)%/g);
-    const shown = Array.from(cells, ([, character, percent]) => `${character}${percent}`);
-    assert.deepEqual(
-      shown,
-      likeliest.map(([token, p]) => `${'abcdefg.'[token]}${Math.round(100 * p)}`),
-    );
-  }
-  for (const title of ['layer 1, head 1', 'layer 1, head 4', 'layer 2, head 3']) {
-    assert.ok(
-      lines.some((line) => line.includes(title)),
-      title,
-    );
-  }
-});
-
-test('the map of a head is shaded by its weights, and blank where a position cannot look', () => {
-  const tokenizer = new Tokenizer('ab');
-  const even = createModel({ ...config, nHead: 1 }, 3, () => 0); // every position looks at all before it alike
-  const lines = explainWord(even, tokenizer, 'ab').split('\n');
-  assert.deepEqual(lines.slice(lines.findIndex((line) => line.startsWith('layer'))), [
-    'layer 1, head 1',
-    '  . a b',
-    '. ██',
-    'a ▓▓▓▓',
-    'b ▒▒▒▒▒▒',
-  ]);
-});
-
-test('an explanation lines up in 80 columns, for a long word as for wide characters', () => {
-  const words = ['aaaabbbbccccdddd', '李雷😎é'];
-  for (const word of words) {
-    const tokenizer = new Tokenizer(words.join(''));
-    const lines = explainWord(randomModel(tokenizer.vocabSize, { nLayer: 2 }), tokenizer, word).split('\n');
-    assert.ok(
-      lines.every((line) => columns(line) <= 80),
-      word,
-    );
-    const rows = lines.filter((line) => line.includes('->'));
-    const maps = lines.filter((line) => /^\S+ ?[░▒▓█]/u.test(line));
-    assert.equal(rows.length, Math.min(16, [...word].length + 1));
-    assert.equal(new Set(rows.map(columns)).size, 1, 'rows of the table are equally wide');
-    assert.ok(maps.length >= rows.length);
-    const titles = lines.filter((line) => line.startsWith('layer 1'));
-    assert.ok(titles.length > 0);
-  }
-});
-
-test('an explanation marks what has no width or shape, and tells how much of a long word it reads', () => {
-  const tokenizer = new Tokenizer('e\u0301\tx');
-  const explain = (blockSize: number): string =>
-    explainWord(randomModel(tokenizer.vocabSize, { blockSize }), tokenizer, 'e\u0301\tx');
-  assert.match(explain(8), /^e -> ◌\u0301 .*\n◌\u0301 -> · .*\n· -> x /m);
-  assert.match(explain(3), /reads "e\u0301\t" ---\n/);
-  assert.equal(explain(3).match(/ -> /g)?.length, 3);
-});
-
-test('titles of many heads do not run together', () => {
-  const model = randomModel(2, { nEmbd: 128, nHead: 128, nLayer: 10, blockSize: 2 });
-  assert.match(explainWord(model, new Tokenizer('a'), 'a'), /layer 10, head 127  layer 10, head 128/);
-});
-
-test('with --explain, the explanation comes instead of samples', () => {
-  const { stdout, status } = run(...tiny, '--num-steps', '3', '--explain', 'ada');
-  assert.equal(status, 0);
-  assert.match(stdout, /how the model reads "ada"/);
-  assert.doesNotMatch(stdout, /sample/);
-});
-
-test('a loss that is not finite ends training with one line, which names the step and the learning rate', () => {
-  const { stderr, status } = run(...tiny, '--learning-rate', '1000');
-  assert.equal(status, 1);
-  assert.match(stderr, /^micro_gpt: step \d+: .*--learning-rate\n$/);
-});
-
-const { error: noScript } = spawnSync('script', ['--version']);
-const terminal = { skip: noScript !== undefined && 'no script(1) here, which makes a terminal' };
-
-/** What the program writes to a terminal of 70 columns. */
-function onTerminal(environment: string, ...args: string[]): string {
-  const clean = 'env -u CI -u NO_COLOR -u FORCE_COLOR -u NODE_DISABLE_COLORS';
-  const command = `stty cols 70; ${clean} ${environment} ${[process.execPath, ...program, ...tiny, ...args].join(' ')}`;
-  const { stdout } = spawnSync('script', ['-qec', command, '/dev/null'], { encoding: 'utf8', input: '' });
-  return stdout.replaceAll('\r\n', '\n');
+  test(`${name} throws an InputError for a loss that is not finite, and leaves nothing on the tape`, () => {
+    const broken = createModel(defaults, 4, () => NaN);
+    const tooSure = randomModel(4); // gives to what comes a probability that is rounded to 0
+    for (const weight of tooSure.lmHead.flat()) weight.data *= 1e6;
+    const slot = nextSlot();
+    for (const model of [broken, tooSure]) {
+      assert.throws(() => call(model), (error) => error instanceof InputError && error.exitCode === 1);
+      assert.equal(nextSlot(), slot);
+    }
+  });
 }
 
-test('on a terminal, the steps are one line that redraws, with a curve at the end', terminal, () => {
-  const shown = onTerminal('TERM=xterm', '--num-steps', '300', '--num-samples', '2');
-  const [progress, after = ''] = shown.split('\n\n');
-  const redrawn = progress
-    .split('\r')
-    .slice(1)
-    .map((line) => line.replace('\x1b[K', '').trimEnd());
-  assert.ok(redrawn.length >= 2 && redrawn.length < 100, `${redrawn.length} redraws`);
-  const last = redrawn.at(-1) ?? '';
-  assert.match(last, /^step  300 \/  300 \| loss \d\.\d{4} \| [▁▂▃▄▅▆▇█ ]{16} \| \d+ steps\/s/);
-  assert.ok(redrawn.every((line) => line.length < 70));
-  const curve = after.split('\n');
-  assert.match(curve[0], /^ 3\.18┬ guessing evenly/); // ln 24
-  assert.match(curve.slice(1, 6).join('\n'), /^( {5}│[ ▁▂▃▄▅▆▇█]{63}\n?){5}$/);
-  assert.match(curve[6], /^ \d\.\d\d┴─{63}$/);
-  assert.match(curve[7], /^ {6}step 1 +step 300$/);
-  assert.ok(curve.slice(0, 8).every((line) => line.length === 69));
-  assert.match(shown, /\n--- inference [^]*sample {2}2: /);
-});
-
-test('a terminal that is dumb, or wants no colour, gets the plain lines', terminal, () => {
-  const flags = ['--num-steps', '3', '--num-samples', '1'];
-  const plain = run(...tiny, ...flags).stdout;
-  for (const environment of ['TERM=dumb', 'NO_COLOR=1'])
-    assert.equal(onTerminal(environment, ...flags), plain);
-});
-
-test('Ctrl-C stops training and goes on to the samples; a second one ends the program', async () => {
-  const start = (samples: string) =>
-    spawn(process.execPath, [...program, ...tiny, '--num-steps', '100000000', '--num-samples', samples]);
-  const once1 = start('3');
-  once1.stdout.once('data', () => setTimeout(() => once1.kill('SIGINT'), 200));
-  const [output, [code]] = await Promise.all([text(once1.stdout), once(once1, 'close')]);
-  assert.equal(code, 0);
-  assert.match(output, /loss [\d.]+\n\n--- inference [^]*sample {2}3: /);
-
-  const twice = start('100000000');
-  twice.stdout.once('data', () => setTimeout(() => twice.kill('SIGINT'), 200));
-  twice.stdout.on('data', (chunk: Buffer) => {
-    if (chunk.includes('sample ')) twice.kill('SIGINT');
+describe('An explanation', () => {
+  test('shows for each position the truth, its probability and loss, and the likeliest five', () => {
+    const tokenizer = new Tokenizer(['abcdefg']);
+    const model = randomModel(8, { nLayer: 2 });
+    const { rows } = explain(model, tokenizer, 'bad');
+    const caches = emptyCaches(model);
+    const tokens = tokenizer.encode('bad');
+    assert.equal(rows.length, 4);
+    for (const [i, row] of rows.entries()) {
+      const p = numbersOf(softmax(gpt(model, tokens[i], i, caches)));
+      const truth = p[tokens[i + 1]];
+      const [start, ...cells] = [row.slice(0, 18), ...(row.slice(18).match(/.{12}/gsu) ?? [])];
+      assert.deepEqual(start.split(/ +/).slice(0, 5), ['.bad'[i], '->', 'bad.'[i],
+        `${Math.round(100 * truth)}%`, (-Math.log(truth)).toFixed(2)]);
+      const likeliest = [...p.keys()].sort((a, b) => p[b] - p[a]).slice(0, 5);
+      assert.deepEqual(cells.map((cell) => cell[2]), likeliest.map((token) => 'abcdefg.'[token]));
+      const percents = cells.map((cell) => Number(cell.slice(8, 11)));
+      assert.deepEqual(percents, likeliest.map((token) => Math.round(100 * p[token])));
+      const eighths = cells.map((cell) => [...cell.slice(4, 8)]
+        .reduce((total, block) => total + ' ▏▎▍▌▋▊▉█'.indexOf(block), 0));
+      assert.deepEqual(eighths, likeliest.map((token) => Math.round(32 * p[token])));
+    }
   });
-  const [, signal] = await once(twice, 'close');
-  assert.equal(signal, 'SIGINT');
-});
 
-test('Ctrl-C after training ends the program at once', async () => {
-  const args = [...program, ...tiny, '--num-steps', '1', '--num-samples', '100000000'];
-  const child = spawn(process.execPath, args, { timeout: 10_000, killSignal: 'SIGKILL' });
-  child.stdout.on('data', (chunk: Buffer) => {
-    if (!child.killed && chunk.includes('sample ')) child.kill('SIGINT');
+  test('shades the map of each head by its weights, darkest for 1', () => {
+    const even = explain(evenModel(2, { nEmbd: 1, nHead: 1 }), new Tokenizer(['a']), 'a'.repeat(7));
+    assert.deepEqual(even.lines.slice(-8), // of n positions, each has a weight of 1 / n
+      ['██', '▓▓▓▓', '▒▒▒▒▒▒', ...[4, 5, 6, 7].map((n) => '▒'.repeat(2 * n)), '░'.repeat(16)]
+        .map((shades, i) => `${i === 0 ? '.' : 'a'} ${shades}`));
+
+    const tokenizer = new Tokenizer(['abc']);
+    const model = randomModel(4, { nLayer: 2 });
+    const { lines } = explain(model, tokenizer, 'cab');
+    const caches = emptyCaches(model);
+    tokenizer.encode('cab').slice(0, -1).forEach((token, i) => gpt(model, token, i, caches));
+    for (const [layer, { weights }] of caches.entries()) {
+      for (let head = 0; head < 4; head++) {
+        const title = `layer ${layer + 1}, head ${head + 1}`;
+        const top = lines.findIndex((line) => line.includes(title));
+        const at = lines[top].indexOf(title);
+        const shades = weights.map((heads) => numbersOf(heads[head])
+          .map((weight) => ' ░▒▓█'[Math.round(4 * Math.sqrt(weight))].repeat(2)).join(''));
+        assert.deepEqual(
+          lines.slice(top + 1, top + 6).map((line) => line.slice(at, at + 12).trimEnd()),
+          ['  . c a b', ...shades.map((row, i) => `${'.cab'[i]} ${row}`.trimEnd())], title);
+      }
+    }
   });
-  const [, signal] = await once(child, 'close');
-  assert.equal(signal, 'SIGINT');
+
+  /** That each character is shown like this in the table and in the map. */
+  function assertShown(shown: [character: string, columns: string][]): void {
+    const word = shown.map(([character]) => character).join('');
+    const { lines, rows } = explain(evenModel(shown.length + 1, { nEmbd: 1, nHead: 1, blockSize: 99 }),
+      new Tokenizer([word]), word);
+    const all = ['. ', ...shown.map(([, columns]) => columns), '. '];
+    rows.forEach((row, i) => assert.ok(row.startsWith(`${all[i]}-> ${all[i + 1]} `), row));
+    assert.equal(rows.length, all.length - 1);
+    const map = lines.slice(-all.length);
+    assert.equal(map[0], `  ${all.slice(0, -1).join('').trimEnd()}`);
+    map.slice(1).forEach((row, i) => assert.ok(row.startsWith(all[i]), row));
+  }
+
+  test('gives a narrow character a blank, and a wide one none, as it takes two columns', () => {
+    const wide = '⌚😀\u1100\u115f\u2e80李\ua4c6\uac00\ud7a3\uff01\uff60\u{20000}\u{3134a}'; // ends of ranges
+    const narrow = 'aé#1☺\u10ff\u1160\u2e5d\ua4d0\uabf9\ud7b0\ufefc\uff61\u{1fb00}'; // and their neighbours
+    assertShown([...[...wide].map((c): [string, string] => [c, c]),
+      ...[...narrow].map((c): [string, string] => [c, `${c} `])]);
+  });
+
+  test('puts a combining mark on a circle, and a dot for what has no shape', () => {
+    assertShown([['e', 'e '], ['\u0301', '◌\u0301 '], ['\u20dd', '◌\u20dd '], ['\u3099', '◌\u3099 '],
+      ['\t', '· '], ['\x1b', '· '], ['\u200d', '· '], ['\ue000', '· ']]);
+  });
+
+  test('of up to 38 characters is at most 80 columns wide, with maps that are two blanks apart', () => {
+    const columns = (line: string): number => [...line].reduce((n, c) => n + (/[李😀]/u.test(c) ? 2 : 1), 0);
+    const tokenizer = new Tokenizer(['abé李😀']);
+    for (const [length, across] of [[0, 4], [1, 4], [8, 3], [17, 2], [18, 1], [38, 1]]) {
+      const word = [...'李a😀éb'.repeat(8)].slice(0, length).join('');
+      const { lines, rows } = explain(evenModel(6, { nEmbd: 4, blockSize: 39 }), tokenizer, word);
+      assert.equal(rows.length, length + 1);
+      assert.equal(new Set(rows.map(columns)).size, 1, 'rows of the table are equally wide');
+      const widest = Math.max(...lines.slice(2).map(columns)); // without the title, where the word is in full
+      assert.ok(widest <= 80, `${widest} columns for ${length} characters`);
+      const titles = lines.filter((line) => line.startsWith('layer'));
+      assert.equal(titles[0].match(/layer/g)?.length, across, `maps side by side for ${length} characters`);
+      const last = lines[lines.indexOf(titles[0]) + length + 2]; // is shaded to the end of each map
+      if (length >= 8) assert.equal(last.match(/(?<=\S) {2}(?=\S)/g)?.length ?? 0, across - 1, last);
+    }
+  });
+
+  test('of many heads keeps their titles apart', () => {
+    const { lines } = explain(evenModel(2, { nEmbd: 10, nHead: 10, nLayer: 100 }), new Tokenizer(['a']), 'a');
+    const titles = lines.filter((line) => line.startsWith('layer')).flatMap((line) => line.split(/ {2,}/));
+    assert.equal(titles.length, 1000);
+    assert.equal(titles.at(-1), 'layer 100, head 10');
+  });
+
+  test('of a word that is longer than the block tells and shows what fits', () => {
+    const { title, rows } = explain(randomModel(4, { blockSize: 3 }), new Tokenizer(['abc']), 'cabbage');
+    assert.ok(title.includes('"cab"'), title);
+    assert.doesNotMatch(explainWord(randomModel(3), new Tokenizer(['a\x1b']), 'a\x1b'), /\x1b/);
+    assert.deepEqual(rows.map((row) => row.slice(0, 6)), ['. -> c', 'c -> a', 'a -> b']);
+  });
 });

@@ -29,8 +29,7 @@ export class ObjectValue {
   exp(): ObjectValue { return new ObjectValue(Math.exp(this.data), [this], [Math.exp(this.data)]); }
   log(): ObjectValue { return new ObjectValue(Math.log(this.data), [this], [1 / this.data]); }
   relu(): ObjectValue { return new ObjectValue(Math.max(0, this.data), [this], [this.data > 0 ? 1 : 0]); }
-  neg(): ObjectValue { return this.mul(-1); }
-  sub(y: ObjectValue | number): ObjectValue { return this.add(asObject(y).neg()); }
+  sub(y: ObjectValue | number): ObjectValue { return this.add(asObject(y).mul(-1)); }
   div(y: ObjectValue | number): ObjectValue { return this.mul(asObject(y).pow(-1)); }
 
   backward(): void {

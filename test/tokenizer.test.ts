@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { InputError, splitDocuments, Tokenizer } from '../micro_gpt.ts';
 
-const letters = 'abcdefghijklmnopqrstuvwxyz';
+const letters = [...'abcdefghijklmnopqrstuvwxyz'];
 
 test('A document is a line without the space around it, and a blank line is none', () => {
   const cases: [what: string, text: string, documents: string[]][] = [
@@ -27,7 +27,7 @@ test('"emma" is [26, 4, 12, 12, 0, 26]', () => {
 });
 
 test('Every character of the text gets one token, and BOS the last', () => {
-  const tokenizer = new Tokenizer('emmaolivia');
+  const tokenizer = new Tokenizer(['emma', 'olivia']);
   assert.deepEqual(tokenizer.characters, ['a', 'e', 'i', 'l', 'm', 'o', 'v']);
   assert.equal(tokenizer.bos, 7);
   assert.equal(tokenizer.vocabSize, 8);
@@ -36,7 +36,7 @@ test('Every character of the text gets one token, and BOS the last', () => {
 
 test('Tokens are in the order of code points, not of UTF-16 units', () => {
   // By UTF-16 units, U+1D49C would come before U+FB01, as it begins with the unit U+D835.
-  const { characters } = new Tokenizer('\u{1D49C}\uFB01\u{1F600}zaé');
+  const { characters } = new Tokenizer(['\u{1D49C}\uFB01', '\u{1F600}zaé']);
   assert.deepEqual(characters, ['a', 'z', 'é', '\uFB01', '\u{1D49C}', '\u{1F600}']);
 });
 
@@ -53,28 +53,43 @@ test('A document comes back from its tokens, one for each code point', () => {
     ['李雷', 2],
     ['', 0],
   ];
-  const tokenizer = new Tokenizer(documents.map(([document]) => document).join(''));
+  const tokenizer = new Tokenizer(documents.map(([document]) => document));
   for (const [document, codePoints] of documents) {
     const tokens = tokenizer.encode(document);
     assert.equal(tokens.length, codePoints + 2, document);
     assert.equal(tokens.at(0), tokenizer.bos);
     assert.equal(tokens.at(-1), tokenizer.bos);
-    assert.equal(tokenizer.decode(tokens), document);
+    assert.equal(tokens.slice(1, -1).map((token) => tokenizer.characters[token]).join(''), document);
   }
+});
+
+test('a document is cut where a block is full: blockSize tokens to guess from, and one more', () => {
+  const tokenizer = new Tokenizer(['abc']);
+  for (const [blockSize, tokens] of [[1, [3, 0]], [2, [3, 0, 1]], [3, [3, 0, 1, 2]], [4, [3, 0, 1, 2, 3]]] as const) {
+    assert.deepEqual(tokenizer.encode('abc', blockSize), tokens);
+  }
+  assert.deepEqual(tokenizer.encode('abc', 5), [3, 0, 1, 2, 3]);
+  assert.deepEqual(tokenizer.encode('', 1), [3, 3]);
+});
+
+test('of a document much longer than the block, the rest is not looked at', () => {
+  const tokenizer = new Tokenizer(['ab']);
+  assert.deepEqual(tokenizer.encode('ab?', 2), [2, 0, 1]);
+  assert.throws(() => tokenizer.encode('ab?', 3), InputError);
 });
 
 test('BOS stands for no character', () => {
   const tokenizer = new Tokenizer(letters);
-  assert.equal(tokenizer.decode([26, 0, 26, 1, 26]), 'ab');
+  assert.equal(tokenizer.characters[tokenizer.bos], undefined);
 });
 
-test('A character that is not in the dataset is an error that names it, an emoji whole', () => {
-  const tokenizer = new Tokenizer(`${letters}😎`); // begins with the same UTF-16 unit as the emoji below
-  for (const [document, character] of [['anné', 'é'], ['Emma', 'E'], ['a😀b', '😀'], ['zoe\u0301', '\u0301']]) {
-    assert.throws(
-      () => tokenizer.encode(document),
-      (error) => error instanceof InputError && error.exitCode === 1 && error.message.includes(character),
-      document,
-    );
+test('A character that is not in the dataset is an error that names it and its code point, an emoji whole', () => {
+  const tokenizer = new Tokenizer([...letters, '😎']); // begins with the same UTF-16 unit as the emoji below
+  for (const [document, character, codePoint] of [
+    ['anné', 'é', 'U+00E9'], ['Emma', 'E', 'U+0045'], ['a😀b', '😀', 'U+1F600'], ['zoe\u0301', '\u0301', 'U+0301'],
+    ['\x1b', '\x1b', 'U+001B'],
+  ]) {
+    assert.throws(() => tokenizer.encode(document), (error) => error instanceof InputError
+      && error.exitCode === 1 && error.message.includes(character) && error.message.includes(codePoint), document);
   }
 });

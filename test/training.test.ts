@@ -1,59 +1,53 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
-  adam, createModel, emptyCaches, gpt, InputError, lossOf, parameters, parseCommandLine, Random, sample,
-  softmax, tidy, Tokenizer, train, value,
+  adam, createModel, emptyCaches, gpt, InputError, lossOf, parameters, Random, sample, softmax, tidy, Tokenizer,
+  train, value,
 } from '../micro_gpt.ts';
 import type { Config, Model } from '../micro_gpt.ts';
+import { assertClose, defaults, numbersOf, randomModel } from './helpers.ts';
 
-const small: Config = { ...parseCommandLine([]).config, nEmbd: 8, nHead: 2, blockSize: 6, numSteps: 10 };
 const documents = ['ab', 'cab', 'b'];
-const tokenizer = new Tokenizer('abc');
+const tokenizer = new Tokenizer(documents);
+const settings: Partial<Config> = { nEmbd: 8, nHead: 2, blockSize: 6, numSteps: 10 };
+const modelWith = (changes: Partial<Config> = {}, vocabSize = tokenizer.vocabSize, seed = 1): Model =>
+  randomModel(vocabSize, { ...settings, ...changes }, seed);
 
-function randomModel(settings: Partial<Config> = {}, vocabSize = tokenizer.vocabSize, seed = 1): Model {
-  const random = new Random(seed);
-  return createModel({ ...small, ...settings }, vocabSize, () => random.gauss(0, 0.3));
-}
-
-const dataOf = (model: Model): number[] => parameters(model).map((p) => p.data);
+const dataOf = (model: Model): number[] => numbersOf(parameters(model));
 const lossAsNumber = (model: Model, document: string): number =>
   tidy(() => lossOf(model, tokenizer.encode(document)).data);
 const lossesOf = (model: Model): number[] => [...train(model, tokenizer, documents)].map(({ loss }) => loss);
-
-function assertClose(actual: number, expected: number, tolerance: number): void {
-  assert.ok(Math.abs(actual - expected) <= tolerance, `${actual} should be ${expected}`);
-}
 
 // ---- Adam
 
 test('adam makes the two steps that we work out by hand', () => {
   const p = value(1);
-  const move = adam([p]);
+  const update = adam([p]);
 
   // m = 0.15 * 2 = 0.3,                    without the bias 0.3 / 0.15 = 2
   // v = 0.01 * 2 ** 2 = 0.04,              without the bias 0.04 / 0.01 = 4
   // p = 1 - 0.1 * 2 / sqrt(4)
   p.grad = 2;
-  move(0.1);
+  update(0.1);
   assertClose(p.data, 0.9, 1e-8);
 
   // m = 0.85 * 0.3 + 0.15 * -1 = 0.105,    without the bias 0.105 / (1 - 0.85 ** 2) = 0.37837838
   // v = 0.99 * 0.04 + 0.01 * 1 = 0.0496,   without the bias 0.0496 / (1 - 0.99 ** 2) = 2.49246231
   // p = 0.9 - 0.2 * 0.37837838 / 1.57875340
   p.grad = -1;
-  move(0.2);
+  update(0.2);
   assertClose(p.data, 0.85206618, 1e-8);
 });
 
 test('adam keeps the means of each parameter apart', () => {
   const together = [value(1), value(2)];
   const apart = [value(1), value(2)];
-  const move = adam(together);
-  const moves = apart.map((p) => adam([p]));
+  const update = adam(together);
+  const updates = apart.map((p) => adam([p]));
   for (const grads of [[3, -1], [0, 5], [-2, 0.1]]) {
     grads.forEach((grad, i) => { together[i].grad = apart[i].grad = grad; });
-    move(0.1);
-    moves.forEach((moveOne) => moveOne(0.1));
+    update(0.1);
+    updates.forEach((updateOne) => updateOne(0.1));
     assert.deepEqual(together.map((p) => p.data), apart.map((p) => p.data));
   }
 });
@@ -78,8 +72,8 @@ test('adam adds 1e-8 to the root: a first gradient of 1e-8 makes half a step, an
 test('adam takes other constants', () => {
   const p = value(5);
   p.grad = 2;
-  const move = adam([p], 0, 0, 2);
-  move(1); // m = 2, v = 4
+  const update = adam([p], 0, 0, 2);
+  update(1); // m = 2, v = 4
   assert.equal(p.data, 4.5);
 });
 
@@ -93,17 +87,17 @@ test('adam clears the gradients', () => {
 // ---- Training
 
 test('train walks from document to document and round again, and from learningRate evenly down to 0', () => {
-  const settings = { numSteps: 8, learningRate: 0.2 };
-  const model = randomModel(settings);
+  const changes = { numSteps: 8, learningRate: 0.2 };
+  const model = modelWith(changes);
   const steps = [...train(model, tokenizer, documents)];
 
-  const byHand = randomModel(settings);
-  const move = adam(parameters(byHand));
+  const byHand = modelWith(changes);
+  const update = adam(parameters(byHand));
   const rates = [0.2, 0.175, 0.15, 0.125, 0.1, 0.075, 0.05, 0.025];
   const expected = ['ab', 'cab', 'b', 'ab', 'cab', 'b', 'ab', 'cab'].map((document, i) => {
     const loss = lossAsNumber(byHand, document);
     tidy(() => lossOf(byHand, tokenizer.encode(document)).backward());
-    move(rates[i]);
+    update(rates[i]);
     return { step: i + 1, loss };
   });
 
@@ -112,11 +106,19 @@ test('train walks from document to document and round again, and from learningRa
     assertClose(loss, expected[i].loss, 1e-12);
   });
   assert.equal(steps.length, 8);
-  dataOf(model).forEach((x, i) => assertClose(x, dataOf(byHand)[i], 1e-12));
+  assertClose(dataOf(model), dataOf(byHand), 1e-12);
+});
+
+test('of a document longer than the block, the first blockSize predictions are trained on', () => {
+  const [long, cut] = ['abcab', 'abc'].map((document) =>
+    [...train(modelWith({ blockSize: 2, numSteps: 3 }), tokenizer, [document])]);
+  assert.deepEqual(long, cut);
+  const [{ loss }] = long;
+  assertClose(loss, tidy(() => lossOf(modelWith({ blockSize: 2 }), [tokenizer.bos, 0, 1]).data), 1e-12);
 });
 
 test('a single step moves parameters by the learning rate, and leaves no gradient behind', () => {
-  const model = randomModel({ numSteps: 1, learningRate: 0.03 });
+  const model = modelWith({ numSteps: 1, learningRate: 0.03 });
   const before = dataOf(model);
   lossesOf(model);
   const moves = dataOf(model).map((x, i) => Math.abs(x - before[i]));
@@ -125,25 +127,25 @@ test('a single step moves parameters by the learning rate, and leaves no gradien
 });
 
 test('with 0 steps, nothing happens', () => {
-  const model = randomModel({ numSteps: 0 });
+  const model = modelWith({ numSteps: 0 });
   assert.deepEqual(lossesOf(model), []);
-  assert.deepEqual(dataOf(model), dataOf(randomModel()));
+  assert.deepEqual(dataOf(model), dataOf(modelWith()));
 });
 
 test('training goes no further than its caller wants to hear', () => {
-  const model = randomModel();
+  const model = modelWith();
   const steps = train(model, tokenizer, documents);
-  assert.deepEqual(dataOf(model), dataOf(randomModel()));
+  assert.deepEqual(dataOf(model), dataOf(modelWith()));
   steps.next();
   const afterOne = dataOf(model);
   steps.return();
   steps.next();
   assert.deepEqual(dataOf(model), afterOne);
-  assert.notDeepEqual(afterOne, dataOf(randomModel()));
+  assert.notDeepEqual(afterOne, dataOf(modelWith()));
 });
 
 test('a loss that is not finite stops training before it spoils the parameters', () => {
-  const model = randomModel();
+  const model = modelWith();
   model.lmHead[0][0].data = Infinity;
   const before = dataOf(model);
   assert.throws(() => lossesOf(model), InputError);
@@ -151,21 +153,20 @@ test('a loss that is not finite stops training before it spoils the parameters',
 });
 
 test('the same seed gives the same losses, and another seed gives others', () => {
-  assert.deepEqual(lossesOf(randomModel()), lossesOf(randomModel()));
-  assert.notDeepEqual(lossesOf(randomModel({}, tokenizer.vocabSize, 2)), lossesOf(randomModel()));
+  assert.deepEqual(lossesOf(modelWith()), lossesOf(modelWith()));
+  assert.notDeepEqual(lossesOf(modelWith({}, tokenizer.vocabSize, 2)), lossesOf(modelWith()));
 });
 
 test('a model trained on one word knows it by heart, and says it', () => {
-  const tokenizer = new Tokenizer('hello');
-  const settings = { numSteps: 100, learningRate: 0.03, temperature: 0.1 };
-  const model = randomModel(settings, tokenizer.vocabSize);
+  const tokenizer = new Tokenizer(['hello']);
+  const model = modelWith({ numSteps: 100, learningRate: 0.03, temperature: 0.1 }, tokenizer.vocabSize);
   const losses = [...train(model, tokenizer, ['hello'])].map(({ loss }) => loss);
   assert.ok(losses[0] > 1 && losses[99] < 0.05, `from ${losses[0]} to ${losses[99]}`);
   assert.equal(sample(model, tokenizer, new Random(1)), 'hello');
 });
 
 test('training and sampling give all their slots back', () => {
-  const model = randomModel();
+  const model = modelWith();
   const before = value(0).slot;
   lossesOf(model);
   sample(model, tokenizer, new Random(1));
@@ -175,13 +176,13 @@ test('training and sampling give all their slots back', () => {
 // ---- Sampling
 
 /** A model of a, b and BOS that gives these logits at all times. */
-function modelWithLogits(logits: number[], settings: Partial<Config>): Model {
-  const model = createModel({ ...small, nEmbd: 1, nHead: 1, ...settings }, 3, () => 0);
+function modelWithLogits(logits: number[], changes: Partial<Config>): Model {
+  const model = createModel({ ...defaults, ...settings, nEmbd: 1, nHead: 1, ...changes }, 3, () => 0);
   model.wte.forEach(([x]) => { x.data = 1e6; }); // which rmsnorm makes 1
   model.lmHead.forEach(([x], i) => { x.data = logits[i]; });
   return model;
 }
-const ab = new Tokenizer('ab');
+const ab = new Tokenizer(['ab']);
 
 /** How large a part of 5000 samples each document makes up. */
 function frequencies(model: Model, tokenizer: Tokenizer): (document: string) => number {
@@ -219,7 +220,7 @@ test('at a low temperature, a sample takes the likeliest character', () => {
 });
 
 test('at temperature 1, first characters are as frequent as the model finds them likely', () => {
-  const model = randomModel({ temperature: 1, blockSize: 1 });
+  const model = modelWith({ temperature: 1, blockSize: 1 });
   const probabilities = tidy(() =>
     softmax(gpt(model, tokenizer.bos, 0, emptyCaches(model))).map((p) => p.data));
   const frequency = frequencies(model, tokenizer);
@@ -235,7 +236,7 @@ test('temperature 0.5 turns probabilities of [0.25, 0.75] into [0.1, 0.9]', () =
 });
 
 test('a document is as frequent as its loss says it is likely', () => {
-  const model = randomModel({ temperature: 1, blockSize: 6 });
+  const model = modelWith({ temperature: 1, blockSize: 6 });
   const frequency = frequencies(model, tokenizer);
   for (const document of ['', 'a', 'b', 'ca', 'bb']) {
     const likelihood = Math.exp(-lossAsNumber(model, document) * (document.length + 1)); // and 1 for its end

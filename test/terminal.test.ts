@@ -1,0 +1,218 @@
+// What the program shows on a terminal, and what Ctrl-C does there. script(1) makes the terminals.
+
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import process from 'node:process';
+import { describe, test, type TestContext } from 'node:test';
+import { pathToFileURL } from 'node:url';
+import { builtInNames, createModel, evaluate, holdOut, Random } from '../micro_gpt.ts';
+import { splitDocuments, Tokenizer } from '../micro_gpt.ts';
+import { assertClose, commandLine, defaults, path, temporaryFolder, tiny } from './helpers.ts';
+
+/** The program, or another, on a terminal. */
+function onTerminal(t: TestContext, columns: number, args: string[], options: { file?: string } = {}) {
+  const words = commandLine(args, options).map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' ');
+  const clean = 'env -u CI -u TMUX -u NO_COLOR -u FORCE_COLOR -u NODE_DISABLE_COLORS TERM=xterm';
+  const child = spawn('script', ['-qec', `stty cols ${columns}; exec ${clean} ${words}`, '/dev/null'], {
+    env: { ...process.env, SHELL: '/bin/sh' },
+  });
+  t.after(() => child.kill('SIGKILL'));
+  let shown = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => { shown += text; });
+  const end = once(child, 'close').then(([code]) => ({ code, shown: shown.replaceAll('\r\n', '\n') }));
+  const until = async (pattern: RegExp) => {
+    const ended = end.then(() => assert.fail(`no ${pattern} in ${shown}`));
+    while (!pattern.test(shown)) await Promise.race([once(child.stdout, 'data'), ended]);
+  };
+  return { end, until, ctrlC: () => child.stdin.write('\x03') };
+}
+
+/** A run: how wide the terminal is, what is in the environment, at which write of steps Ctrl-C comes. */
+type Run = { columns: number; args: string[]; environment?: Record<string, string>; stopAfter?: number };
+// Several runs in one process, whose clock is 10 milliseconds later each time it is asked, on any machine.
+const runner = `
+  import { execFileSync } from 'node:child_process';
+  import { setTimeout } from 'node:timers/promises';
+  import { main } from ${JSON.stringify(pathToFileURL(path('../micro_gpt.ts')))};
+  let clock = 0, writes = 0, stopAfter = 0;
+  performance.now = () => (clock += 10);
+  const write = process.stdout.write.bind(process.stdout), { env } = process;
+  process.stdout.write = (text) => {
+    if (text.includes('step ') && ++writes === stopAfter) process.emit('SIGINT');
+    return write(text);
+  };
+  for (const run of JSON.parse(process.argv[2])) {
+    execFileSync('stty', ['cols', run.columns], { stdio: 'inherit' });
+    while (process.stdout.columns !== run.columns) await setTimeout(5);
+    process.env = { ...env, ...run.environment };
+    [writes, stopAfter] = [0, run.stopAfter];
+    await main(run.args).catch(({ message }) => process.stderr.write('error: ' + message + '\\n'));
+    write('\\0');
+  }`;
+async function showAll<T extends string>(t: TestContext, runs: Record<T, Run>): Promise<Record<T, string>> {
+  const file = join(await temporaryFolder(t, { 'runner.mjs': runner }), 'runner.mjs');
+  const { shown, code } = await onTerminal(t, 1, [JSON.stringify(Object.values(runs))], { file }).end;
+  assert.equal(code, 0, shown);
+  const parts = shown.split('\0');
+  return Object.fromEntries(Object.keys(runs).map((name, i) => [name, parts[i]])) as Record<T, string>;
+}
+
+/** The line of steps: what was drawn, and drawn over it. Nothing of an older one is left. */
+function redraws(shown: string): string[] {
+  const [, ...drawn] = shown.slice(0, shown.lastIndexOf('\x1b[K') + 3).split('\r');
+  assert.ok(drawn.every((text) => /^[^\n]*\x1b\[K$/.test(text)), JSON.stringify(shown));
+  return drawn.map((text) => text.slice(0, -3));
+}
+/** The curve: its two labels, its rows of blocks, and its axis. */
+function curveOf(shown: string) {
+  const curve = /^ *([\d.]+)┬.*\n((?: {5}│.*\n)+) *([\d.]+)┴─+\n(.*)\n/m.exec(shown);
+  const [, top, rows, bottom, axis] = curve ?? assert.fail(shown);
+  return { top, bottom, axis: axis.trim().split(/ {2,}/), rows: rows.match(/(?<=│).*/g) ?? [] };
+}
+/** How high each column of rows of blocks is, in eighths of a row. */
+function heightsOf(rows: string[]): number[] {
+  return Array.from(rows[0], (_, column) => {
+    const levels = rows.map((row) => ' ▁▂▃▄▅▆▇█'.indexOf(row[column]));
+    const solid = levels.every((level, row) => level === 8 || row === 0 || levels[row - 1] === 0);
+    assert.ok(solid && !levels.includes(-1), rows.join('\n'));
+    return levels.reduce((a, b) => a + b);
+  });
+}
+const mean = (numbers: number[]): number => numbers.reduce((a, b) => a + b) / numbers.length;
+/** The blocks are as high as the means of as many losses each, up to guessing; the losses are rounded. */
+function assertBlocks(rows: string[], losses: number[], guessing: number): void {
+  const heights = heightsOf(rows), n = losses.length / heights.length, full = 8 * rows.length;
+  const means = heights.map((_, i) => mean(losses.slice(i * n, (i + 1) * n)));
+  const lowest = Math.min(...means);
+  for (const [i, height] of heights.entries()) {
+    const expected = Math.min(full, (full * (means[i] - lowest)) / (guessing - lowest));
+    assert.ok(Math.abs(height - expected) < 0.6, `${height} should be ${expected}`);
+  }
+}
+
+const { status } = spawnSync('script', ['--version']);
+const skip = status !== 0 && 'there is no script(1) of util-linux here, which makes a terminal';
+
+describe('On a terminal', { concurrency: 3, skip, timeout: 60_000 }, () => {
+  test('the program shows its steps as the terminal can', async (t) => {
+    const one = join(await temporaryFolder(t, { 'one.txt': 'ada\n' }), 'one.txt');
+    const small = ['--data', tiny, '--n-embd=4', '--n-head=1', '--block-size=4', '--num-samples=2'];
+    const learning = ['--data', tiny, '--num-steps=128', '--num-samples=2'];
+    const endless = [...small, '--num-steps=1000000000'];
+    const at = (columns: number): Run => ({ columns, args: endless, stopAfter: 3 });
+    const shown = await showAll(t, {
+      5: at(5), 20: at(20), 40: at(40), 59: at(59), 0: at(0), 60: at(60), 80: at(80), 120: at(120),
+      rate: { columns: 80, args: [...small, '--num-steps=400'], stopAfter: 3 },
+      learning: { columns: 71, args: learning }, // a column of the curve for two steps
+      noColor: { columns: 71, args: learning, environment: { NO_COLOR: '1' } },
+      dumb: { columns: 71, args: learning, environment: { TERM: 'dumb' } },
+      flat: { columns: 80, args: [...small, '--data', one, '--learning-rate=0', '--num-steps=20'] },
+      high: { columns: 80, args: [...small, '--n-embd=8', '--learning-rate=0.5', '--num-steps=20'] },
+      none: { columns: 80, args: [...small, '--num-steps=0'] },
+      failed: { columns: 80, args: ['--data', tiny, '--num-steps=40', '--learning-rate=0.5'] },
+    });
+
+    for (const columns of [5, 20, 40, 59] as const) {
+      await t.test(`Each step has a line, and there is no curve, in ${columns} columns`, () => {
+        const lines = shown[columns].split('\n').slice(3);
+        const steps = lines.slice(0, lines.indexOf(''));
+        assert.ok(steps.length > 2);
+        for (const [i, line] of steps.entries()) {
+          assert.equal(line.slice(0, -6), `step ${`${i + 1}`.padStart(4)} / 1000000000 | loss `);
+        }
+        assert.doesNotMatch(shown[columns], /[\r\x1b┬│┴]/);
+      });
+    }
+    for (const columns of [0, 60, 80, 120] as const) {
+      await t.test(`The steps are one line that fits, and so does the curve, in ${columns} columns`, () => {
+        const drawn = redraws(shown[columns]);
+        assert.ok(drawn.length > 2);
+        assert.doesNotMatch(shown[columns], /\nstep/);
+        const others = shown[columns].split('\n').filter((line) => !line.includes('\r'));
+        for (const line of [...drawn, ...others]) assert.ok(line.length < (columns || 80), line);
+        const [, done] = /^step +(\d+) \/ 1000000000 \| /.exec(drawn.at(-1) ?? '') ?? [];
+        assert.deepEqual(curveOf(shown[columns]).axis, ['step 1', `step ${done}`]);
+      });
+    }
+    await t.test('The steps a second, times the seconds left, are the steps left', () => {
+      for (const line of redraws(shown.rate)) {
+        const parts = /^step +(\d+) \/ +(\d+) \| .* (\d+) steps\/s \| (\d+) s left$/.exec(line) ?? [];
+        const [, step, steps, rate, left] = parts.map(Number);
+        assert.ok(Math.abs(rate * left - (steps - step)) < (rate + left) / 2 + 1, line); // both are rounded
+        assert.ok(rate > 20 && rate <= 100, line); // by a clock that was asked 1 to 5 times a step
+      }
+    });
+    await t.test('With NO_COLOR or TERM=dumb, each step has a line, and all else is the same', () => {
+      assert.equal(shown.noColor.match(/^step +\d+ \/ +128 \| loss \d\.\d{4}$/gm)?.length, 128);
+      assert.doesNotMatch(shown.noColor, /[\r\x1b┬│┴]/);
+      assert.equal(shown.dumb, shown.noColor);
+      for (const part of [/^[^]*?num params.*\n/, /\n\n---[^]*$/]) {
+        assert.equal(part.exec(shown.learning)?.[0], part.exec(shown.noColor)?.[0]);
+      }
+    });
+    await t.test('The line shows the mean of the last 50 losses, and with the curve all of them', () => {
+      const losses = Array.from(shown.noColor.matchAll(/loss (.*)/g), ([, loss]) => Number(loss));
+      const drawn = redraws(shown.learning);
+      assert.ok(drawn.length < 12, `${drawn.length} redraws of 128 steps`);
+      const last = /^step +128 \/ +128 \| loss ([\d.]+) \| (.{16}) \|/.exec(drawn.at(-1) ?? '');
+      const [, loss, course] = last ?? assert.fail(shown.learning);
+      assertClose(Number(loss), mean(losses.slice(-50)), 1e-4);
+      const { top, bottom, axis, rows } = curveOf(shown.learning);
+      assertBlocks([course], losses, Math.log(24));
+      assertBlocks(rows, losses, Math.log(24));
+      const pairs = losses.flatMap((loss, i) => (i % 2 ? (losses[i - 1] + loss) / 2 : []));
+      assert.deepEqual([top, axis], ['3.18', ['step 1', 'step 128']]); // ln 24
+      assertClose(Number(bottom), Math.min(...pairs), 0.006);
+    });
+    await t.test('Losses that stay the same make a flat curve', () => {
+      const { rows, top } = curveOf(shown.flat);
+      assert.equal(top, '1.10'); // ln 3
+      assert.equal(new Set(heightsOf(rows)).size, 1);
+    });
+    await t.test('Losses above guessing make no curve higher than that', () => {
+      const { rows, top, bottom } = curveOf(shown.high);
+      assert.deepEqual([top, bottom, rows.length], ['3.18', '3.18', 5]);
+      assert.equal(Math.max(...heightsOf(rows)), 40);
+    });
+    await t.test('No steps are no line and no curve', () => {
+      assert.match(shown.none, /^sample +2: /m);
+      assert.doesNotMatch(shown.none, /step|NaN|Infinity|[┬│┴]/);
+    });
+    await t.test('An error during training is on a line of its own', () => {
+      assert.ok(redraws(shown.failed).length > 0);
+      assert.match(shown.failed, /\x1b\[K\nerror: [^\n\r]*\n$/);
+    });
+  });
+
+  test('Ctrl-C stops the training, and what follows is of the steps really done', async (t) => {
+    const text = builtInNames.replace(/.+/g, (name) => [...'aeiouy'].map((end) => name + end).join('\n'));
+    const data = join(await temporaryFolder(t, { 'many.txt': text }), 'many.txt');
+    const args = ['--data', data, '--num-steps=1000000', '--num-samples=3', '--eval=20'];
+    const { end, until, ctrlC } = onTerminal(t, 80, args);
+    await until(/\r[^\n]*\rstep/);
+    ctrlC();
+    const { shown, code } = await end;
+    const steps = Array.from(shown.matchAll(/\rstep +(\d+) \/ 1000000 /g), ([, step]) => step).at(-1);
+    assert.ok(Number(steps) < 1e6);
+    assert.deepEqual(curveOf(shown).axis, ['step 1', `step ${steps}`]);
+
+    const documents = new Random(defaults.seed).shuffle(splitDocuments(text));
+    const { training, heldOut } = holdOut(documents, 20);
+    const tokenizer = new Tokenizer(documents), model = createModel(defaults, tokenizer.vocabSize, () => 0);
+    const told = evaluate(model, tokenizer, training.slice(0, Number(steps)), heldOut);
+    const [bigram] = /^bigram table: .*$/m.exec(told) ?? [];
+    assert.ok(bigram && shown.includes(`\n${bigram}\n`), `${bigram} should be in ${shown}`);
+    assert.match(shown, /\nsample +3: .*\n$/);
+    assert.equal(code, 0);
+  });
+
+  test('Ctrl-C ends the program while it makes up samples', async (t) => {
+    const args = ['--data', tiny, '--num-steps=1', '--num-samples=1000000000'];
+    const { end, until, ctrlC } = onTerminal(t, 40, args);
+    await until(/\nsample +2: /);
+    ctrlC();
+    assert.equal((await end).code, 130);
+  });
+});
