@@ -1,0 +1,72 @@
+// Every example in the text is run. In micro_gpt.ts and README.md: `code` = value, to the digits stated. In README.md
+// also: ```console blocks, where a line after "$ " is a command, one after "> " is typed into it, and ... stands for
+// lines left out.
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { copyFileSync, existsSync, readFileSync, symlinkSync } from 'node:fs';
+import process from 'node:process';
+import { describe, test } from 'node:test';
+import * as gpt from '../micro_gpt.ts';
+import { namesFile, numbersOf, path, temporaryFolder, vectorOf } from './helpers.ts';
+
+type Numbers = number[] | number[][];
+const toValues = (x: Numbers) => (x.length > 0 && Array.isArray(x[0]) ? (x as number[][]).map((row) => vectorOf(...row))
+  : vectorOf(...(x as number[])));
+const toNumbers = (x: gpt.Value | gpt.Vector) => (x instanceof gpt.Value ? x.data : numbersOf(x));
+const { dot, linear, rmsnorm, softmax, add } = gpt;
+const lifted = Object.fromEntries(Object.entries({ dot, linear, rmsnorm, softmax, add }).map(([name, f]) =>
+  [name, (...args: Numbers[]) => toNumbers((f as (...args: unknown[]) => gpt.Vector)(...args.map(toValues)))]));
+const scope: Record<string, unknown> = { ...gpt, ...lifted };
+
+/** The number with as many decimals as the text states. */
+const rounded = (x: unknown, stated: string): unknown =>
+  (typeof x === 'number' && Number.isFinite(x) ? Number(x.toFixed(stated.split('.')[1]?.length ?? 0)) : x);
+
+for (const [file, least] of [['micro_gpt.ts', 13], ['README.md', 1]] as const) {
+  const text = readFileSync(path(`../${file}`), 'utf8').replace(/\n *(\*|\/\/) ?/g, ' ').replace(/\s+/g, ' ');
+  const examples = [...text.matchAll(/`([^`]+)` = (\[[^\]]*\]|-?[\d.]*\d|Infinity)/g)];
+  test(`${file} has its ${least} examples or more`, () => assert.ok(examples.length >= least, `${examples.length}`));
+  for (const [, code, value] of examples) {
+    test(`${file} is right that ${code} is ${value}`, () => {
+      const actual: unknown = new Function(...Object.keys(scope), `return (${code})`)(...Object.values(scope));
+      const stated = value.replace(/[[\]]/g, '').split(', ');
+      assert.deepEqual([actual].flat().map((x, i) => rounded(x, stated[i])), stated.map(Number));
+    });
+  }
+}
+
+const readme = readFileSync(path('../README.md'), 'utf8');
+const blocks = [...readme.matchAll(/```console\n\$ (.*)\n([^]*?)\n```/g)];
+test('README.md has its 6 console blocks or more', () => assert.ok(blocks.length >= 6, `${blocks.length}`));
+
+describe('In a folder with nothing but micro_gpt.ts and the names,', { concurrency: 2 }, () => {
+  for (const [, command, shown] of blocks) {
+    const needsNames = !command.includes('--data') && !shown.startsWith('...\n> ') && !command.includes('--help');
+    const skip = needsNames && !existsSync(namesFile) && 'names.txt is not here: save it as input.txt in the project';
+    test(`"${command}" prints what README.md shows`, { skip }, async (t) => {
+      const cwd = await temporaryFolder(t);
+      copyFileSync(path('../micro_gpt.ts'), `${cwd}/micro_gpt.ts`);
+      symlinkSync(path('../node_modules'), `${cwd}/node_modules`); // so that npx finds tsx without a network
+      if (existsSync(namesFile)) symlinkSync(namesFile, `${cwd}/input.txt`);
+      const typed = [...shown.matchAll(/^> (.*)$/gm)].map(([, line]) => line);
+      const child = spawn(typed.length > 0 ? `${command} -i` : command, { cwd, shell: true, env: { ...process.env, NO_COLOR: '1' } });
+      let printed = '';
+      child.stderr.on('data', (chunk: Buffer) => { printed += chunk; });
+      child.stdout.on('data', (chunk: Buffer) => {
+        printed += chunk;
+        if (!printed.endsWith('> ')) return;
+        const line = typed.shift(); // a prompt: type the next line
+        if (line === undefined) child.stdin.end();
+        else child.stdin.write(`${line}\n`);
+        if (line !== undefined) printed += `${line}\n`;
+      });
+      if (typed.length === 0) child.stdin.end();
+      await once(child, 'close');
+      const escaped = shown.split('\n').map((line) => line.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&'));
+      const pattern = escaped.map((line) => (line === '\\.\\.\\.' ? '[^]*?' : `${line}\n`)).join('');
+      assert.match(printed, new RegExp(`^${pattern}(> )?$`));
+    });
+  }
+});
