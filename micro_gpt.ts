@@ -55,7 +55,7 @@ export class Tokenizer {
     this.characters = characters.sort((a, b) => a.codePointAt(0)! - b.codePointAt(0)!);
     this.tokens = new Map(this.characters.map((character, token) => [character, token]));
   }
-  /** A document's tokens between two BOS. A long one is cut after blockSize characters, before its end. */
+  /** BOS, the document's tokens, BOS. A document that fills the block is cut, and has no BOS at the end. */
   encode(document: string, blockSize = Infinity): number[] {
     const encoded = [this.bos];
     for (const character of document) {
@@ -71,8 +71,8 @@ export class Tokenizer {
 // ---- 3a. Autograd: the idea ---------------------------------------------------------------------
 // In: arithmetic on Values, numbers that remember how they were made. Out: their gradients.
 //
-// Training asks of each parameter: if it grew by a tiny amount, how many times that amount would the
-// loss grow? This is the derivative of the loss, called the gradient of the parameter. An operation
+// Training asks of each parameter: if it grew by a tiny amount, how many times as much would the loss
+// grow? This is the derivative of the loss, called the gradient of the parameter. An operation
 // knows its own derivatives, which we call rates: how fast its result grows with one operand while the
 // other holds still. For a * b, the rate for a is b. Along a chain of operations, rates multiply (the
 // chain rule). Where a Value is used twice, both uses count, so they add up.
@@ -219,8 +219,8 @@ export const linear = (w: Matrix, x: Vector): Vector => w.map((row) => dot(row, 
 
 /** Turns scores into probabilities, which add up to 1: `softmax([0, 1.0986])` = [0.25, 0.75]. Powers of
  * e are positive, whatever the scores are. Here e ** 0 is 1 and e ** 1.0986 is 3, a quarter and three
- * quarters of their sum. Subtracting the largest score first divides all powers by the same number,
- * which changes no share. But it saves us from `Math.exp(1000)` = Infinity. (n) -> (n) */
+ * quarters of their sum. We subtract the largest score first. As e ** (a - b) is e ** a / e ** b, no
+ * share changes, but no power gets too large. (`Math.exp(1000)` = Infinity.) (n) -> (n) */
 export function softmax(scores: readonly Value[]): Vector {
   const largest = scores.reduce((max, score) => Math.max(max, score.data), -Infinity);
   const exps = scores.map((score) => score.sub(largest).exp());
@@ -229,8 +229,8 @@ export function softmax(scores: readonly Value[]): Vector {
 }
 
 /** Scales x to a mean square of 1: `rmsnorm([3, 4])` = [0.8485, 1.1314]. Every layer adds to x, so x
- * grows and grows. Attention and the MLP get a scaled copy instead, and can count on its size. 1e-5
- * prevents a division by 0. RMS is short for root mean square (Zhang and Sennrich 2019). (n) -> (n) */
+ * grows and grows. Attention and the MLP get a copy of fixed size, so that their sums do not grow with
+ * it. 1e-5 prevents a division by 0. (Root mean square: Zhang and Sennrich 2019.) (n) -> (n) */
 export function rmsnorm(x: Vector): Vector {
   const scale = dot(x, x).div(x.length).add(1e-5).pow(-0.5);
   return x.map((xi) => xi.mul(scale));
@@ -264,8 +264,8 @@ type Layer = Model['layers'][number];
 export const parameters = ({ wte, wpe, lmHead, layers }: Model): Value[] =>
   [wte, wpe, lmHead, ...layers.flatMap((layer) => Object.values(layer))].flat(2);
 
-// The KV cache: what attention(), below, keeps of each position. Entries never change, as no position
-// is computed from later ones. (weights: who heard how much from whom, for --explain.)
+// The KV cache: what attention(), below, keeps of each position. That is its key, split into heads, its
+// value, not split, and its weights, for --explain. Later positions change none of it.
 type Cache = { keys: Matrix[]; values: Vector[]; weights: Matrix[] };
 /** What a document starts with: for each layer, a cache without positions. */
 export const emptyCaches = (model: Model): Cache[] =>
@@ -273,28 +273,28 @@ export const emptyCaches = (model: Model): Cache[] =>
 
 /** Attention lets a position hear from itself and those before it (Vaswani et al. 2017). Say the last m
  * of "emm" wants to know which vowel came before. That is its query. Each position has a key, which
- * says what it has to offer, and a value, which it hands over. All three are lists that a linear makes
- * from x. A dot is large if two lists are large in the same places, with the same signs. So training
- * can make a key for e that fits the query. softmax turns the dots into weights, and m hears the mean
- * of all values with these weights, mostly the value of e. (With weights 0.25 and 0.75, the mean of 4
- * and 8 is `dot([0.25, 0.75], [4, 8])` = 7.) All this happens nHead times side by side. Each head has
- * its own headDim of the nEmbd numbers in these lists, so a position can look for several things at
- * once. What they really look for is up to training: see --explain. (nEmbd) -> (nEmbd) */
+ * says what it has to offer, and a value, which is what it then tells. All three are lists that a
+ * linear makes from x. A dot is large if two lists are large in the same places, with the same signs.
+ * So training can make a key for e that fits the query. softmax turns the dots into weights, and m
+ * hears the mean of all values with these weights, mostly the value of e. (With weights 0.25 and 0.75,
+ * the mean of 4 and 8 is `dot([0.25, 0.75], [4, 8])` = 7.) What is really looked for is up to training:
+ * see --explain. Each head has its own slice of these lists, 4 of the 16 numbers, so a position can
+ * look for several things at once. (nEmbd) -> (nEmbd) */
 function attention(x: Vector, layer: Layer, cache: Cache, nHead: number): Vector {
-  const headDim = x.length / nHead;
+  const headDim = x.length / nHead; // the numbers of one head
   const split = (list: Vector): Matrix => // (nEmbd) -> (nHead, headDim)
     Array.from({ length: nHead }, (_, head) => list.slice(head * headDim, (head + 1) * headDim));
   const queries = split(linear(layer.wq, x));
   cache.keys.push(split(linear(layer.wk, x)));
   cache.values.push(linear(layer.wv, x));
-  // The more products a dot adds up, the larger it tends to be. Some cancel out, so four times as many
-  // make it only about twice as large, and we divide by the root of their number. Otherwise one weight
-  // would be nearly 1, small changes would hardly move it, and there would be almost no gradient.
+  // A dot of more products tends to be larger. But some of them cancel out, so it grows only like the
+  // root of their number. We divide by that root. With larger scores, one weight would be nearly 1, and
+  // small changes would hardly move it. The gradient would be almost 0.
   const weights = queries.map((query, head) => // (nHead, positions)
     softmax(cache.keys.map((key) => dot(query, key[head]).div(Math.sqrt(headDim)))));
   cache.weights.push(weights);
-  // A column is one number of the values, from all positions. Its mean, with the weights of its head,
-  // is a dot. A dot needs neighbours, so mul(1) copies the column into slots side by side.
+  // Column i is number i of every position's value. Its mean, with the weights of its head, is a dot. A
+  // dot needs neighbours, so mul(1) copies the column into slots side by side.
   const columns = x.map((_, i) => cache.values.map((v) => v[i].mul(1))); // (nEmbd, positions)
   const heard = columns.map((column, i) => dot(weights[Math.floor(i / headDim)], column)); // (nEmbd)
   return linear(layer.wo, heard);
@@ -310,7 +310,7 @@ const mlp = (x: Vector, layer: Layer): Vector => linear(layer.fc2, linear(layer.
  * called the residual stream.) A sum has rates of 1, so gradients come back through it unchanged.
  * Without the sums, rates below 1 would multiply layer by layer, and gradients could fade away. */
 export function gpt(model: Model, token: number, position: number, caches: Cache[]): Vector {
-  let x = rmsnorm(add(model.wte[token], model.wpe[position])); // so that x has a known size from the start
+  let x = rmsnorm(add(model.wte[token], model.wpe[position])); // x itself; below, only copies are scaled
   model.layers.forEach((layer, i) => {
     x = add(x, attention(rmsnorm(x), layer, caches[i], model.config.nHead));
     x = add(x, mlp(rmsnorm(x), layer));
@@ -338,8 +338,8 @@ export function lossOf(model: Model, tokens: number[]): Value {
  * the gradient it takes m, a running mean of gradients, so that one odd document counts little. (2) It
  * divides by the root of v, a running mean of squared gradients. That root is the usual size of the
  * gradient, so parameters with small gradients keep up. A running mean is
- * beta * old + (1 - beta) * new. It starts at 0, and so is too small at first: (1 - beta) * new after
- * one step. Dividing by 1 - beta ** step makes up for that. epsilon prevents 0 / 0. */
+ * beta * old + (1 - beta) * new. It starts at 0, so the first is only (1 - beta) * new. Dividing by
+ * 1 - beta ** step corrects that, less and less as steps go by. epsilon prevents 0 / 0. */
 export function adam(parameters: Value[], beta1 = 0.85, beta2 = 0.99, epsilon = 1e-8) {
   const m = new Float64Array(parameters.length);
   const v = new Float64Array(parameters.length);
@@ -377,8 +377,8 @@ export function* train(model: Model, tokenizer: Tokenizer, documents: string[]) 
 // ---- 6. Sampling --------------------------------------------------------------------------------
 // In: a trained model. Out: a document like those it was trained on.
 
-/** Picks an index by weight. Lay the weights end to end, and walk the part of the way that random says,
- * from 0 (none) up to 1 (all): `choose([1, 3], 0.2)` = 0 and `choose([1, 3], 0.3)` = 1. */
+/** Picks an index by weight. Lay the weights end to end, and point at the fraction `random` of the whole
+ * length. The weight there is picked: `choose([1, 3], 0.2)` = 0 and `choose([1, 3], 0.3)` = 1. */
 export function choose(weights: number[], random: number): number {
   let total = 0;
   const ends = weights.map((weight) => (total += weight)); // [1, 3] -> [1, 4]
@@ -392,7 +392,7 @@ export function choose(weights: number[], random: number): number {
  * `softmax([0 / 0.5, 1.0986 / 0.5])` = [0.1, 0.9]. */
 export function sample(model: Model, tokenizer: Tokenizer, random: Random, prompt = ''): string {
   const { blockSize, temperature } = model.config;
-  const given = tokenizer.encode(prompt).slice(1, -1); // without BOS; they come before any that are drawn
+  const given = tokenizer.encode(prompt).slice(1, -1); // the prompt's tokens, without BOS
   return tidy(() => {
     const caches = emptyCaches(model);
     let token = tokenizer.bos, text = '';

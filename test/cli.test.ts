@@ -8,7 +8,7 @@ import { describe, test, type TestContext } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { main, parseCommandLine, usage } from '../micro_gpt.ts';
 import type { Config } from '../micro_gpt.ts';
-import { namesFile, path, run, temporaryFolder, tiny } from './helpers.ts';
+import { namesFile, oneLine, path, run, temporaryFolder, tiny } from './helpers.ts';
 
 const flagOf = (name: string): string => `--${name.replace(/[A-Z]/g, '-$&').toLowerCase()}`;
 
@@ -32,7 +32,7 @@ test('Without arguments, everything has the default of the original', () => {
   assert.deepEqual(Object.entries(others).filter(([, value]) => value), []); // no help, no prompt, and so on
 });
 
-test('Each number is taken from its least to its most, and refused outside or if it is none', () => {
+test('Each number is taken from its least to its most, and refused outside, or if it is no number', () => {
   const cases: [name: keyof Config, good: string[], bad: string[]][] = [
     ['nEmbd', ['1', '512', '1e2', '7'], ['0', '-4', '513', '16.5', 'sixteen', '16px', '1,000']],
     ['nLayer', ['1', '100'], ['0', '-1', '101', '1.5']],
@@ -140,8 +140,8 @@ const runner = `
   process.stdout.write = write;
   console.log(JSON.stringify(outcomes));`;
 
-async function runAll<T extends string>(t: TestContext, commands: Record<T, string[]>, long = '') {
-  const cwd = await temporaryFolder(t, { 'runner.mjs': runner, 'long.txt': long });
+async function runAll<T extends string>(t: TestContext, commands: Record<T, string[]>) {
+  const cwd = await temporaryFolder(t, { 'runner.mjs': runner });
   const { stdout, stderr } = await run(t, [JSON.stringify(commands)], { cwd, file: 'runner.mjs' });
   assert.equal(stderr, '');
   return JSON.parse(stdout) as Record<T, Outcome>;
@@ -162,10 +162,8 @@ describe('The program', { concurrency: 3 }, () => {
       explain: [...data, '--num-steps=2', '--explain', 'ada'],
       evaluation: [...small, '--num-steps=31', '--learning-rate=0', '--num-samples=0', '--eval=8'],
       one: [...small, '--num-steps=2', '--learning-rate=0', '--num-samples=0', '--eval=37'],
-      none: [...small, '--eval=38'],
-      fewer: [...small, '--eval=2000'],
-      escape: [...data, '--prompt=gra\x1b'],
-      seven: [...data, '--explain=gra7'],
+      none: [...small, '--eval=38'], fewer: [...small, '--eval=2000'],
+      escape: [...data, '--prompt=gra\x1b'], seven: [...data, '--explain=gra7'],
       nowhere: ['--data='],
     };
     const of = await runAll(t, commands);
@@ -219,13 +217,19 @@ describe('The program', { concurrency: 3 }, () => {
     });
   });
 
-  test('refuses a block that is too large for long documents before the first step', async (t) => {
-    const documents = `${'ab\n'.repeat(20)}${'ab'.repeat(600)}`;
-    const args = ['--data=long.txt', '--block-size=1024', '--num-steps=21'];
-    const { long: { output, error } } = await runAll(t, { long: args }, documents);
-    assert.equal(error?.exitCode, 1);
-    assert.match(error?.message ?? '', /--n-embd.*--n-layer.*--block-size/);
-    assert.deepEqual(lossesOf(output), []);
+  test('refuses before the first step a block that is too large for the longest document', async (t) => {
+    const program = readFileSync(path('../micro_gpt.ts'), 'utf8');
+    const cwd = await temporaryFolder(t, {
+      'copy.ts': program.replace(/(?<=^const room = )2 \*\* 23/m, '2 ** 16'), // a tape that is full sooner
+      'input.txt': `${'ab\n'.repeat(20)}${'ab'.repeat(600)}`,
+    });
+    const args = ['--block-size=1024', '--num-steps=21'];
+    const { stdout, stderr, code } = await run(t, args, { cwd, file: 'copy.ts' });
+    assert.match(stderr, oneLine);
+    assert.match(stderr, /--n-embd.*--n-layer.*--block-size/);
+    assert.match(stdout, /^num docs: 21\n/);
+    assert.deepEqual(lossesOf(stdout), []);
+    assert.equal(code, 1);
   });
 
   const cases: [name: string, about: string, input: string, args: string][] = [
@@ -236,7 +240,7 @@ describe('The program', { concurrency: 3 }, () => {
       '--num-steps 60 --num-samples 10'],
   ];
   for (const [name, about, input, args] of cases) {
-    const skip = !existsSync(input) && 'they are not here: the program downloads them, if it runs beside micro_gpt.ts';
+    const skip = !existsSync(input) && 'names.txt is not here: save it as input.txt in the project';
     test(`prints what the original prints for ${name}, to the byte: ${about}`, { skip }, async (t) => {
       assert.deepEqual(await run(t, args.split(' ').filter(Boolean), { cwd: dirname(input) }), {
         stdout: readFileSync(path(`${name}/expected.txt`), 'utf8'), stderr: '', code: 0, signal: null,

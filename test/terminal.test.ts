@@ -23,15 +23,15 @@ function onTerminal(t: TestContext, columns: number, args: string[], options: { 
   child.stdout.setEncoding('utf8').on('data', (text: string) => { shown += text; });
   const end = once(child, 'close').then(([code]) => ({ code, shown: shown.replaceAll('\r\n', '\n') }));
   const until = async (pattern: RegExp) => {
-    const ended = end.then(() => assert.fail(`no ${pattern} in ${shown}`));
-    while (!pattern.test(shown)) await Promise.race([once(child.stdout, 'data'), ended]);
+    const fail = () => assert.fail(`no ${pattern} in ${shown}`);
+    while (!pattern.test(shown)) await Promise.race([once(child.stdout, 'data'), end.then(fail)]);
   };
   return { end, until, ctrlC: () => child.stdin.write('\x03') };
 }
 
 /** A run: how wide the terminal is, what is in the environment, at which write of steps Ctrl-C comes. */
 type Run = { columns: number; args: string[]; environment?: Record<string, string>; stopAfter?: number };
-// Several runs in one process, whose clock is 10 milliseconds later each time it is asked, on any machine.
+// Several runs in one process, whose clock is 10 milliseconds later each time it is asked, however fast it is.
 const runner = `
   import { execFileSync } from 'node:child_process';
   import { setTimeout } from 'node:timers/promises';
