@@ -55,7 +55,7 @@ export class Tokenizer {
     this.characters = characters.sort((a, b) => a.codePointAt(0)! - b.codePointAt(0)!);
     this.tokens = new Map(this.characters.map((character, token) => [character, token]));
   }
-  /** BOS, the document's tokens, BOS. A document that fills the block is cut, and has no BOS at the end. */
+  /** BOS, the document's tokens, BOS. At most blockSize + 1, as the last one is only guessed, never read. */
   encode(document: string, blockSize = Infinity): number[] {
     const encoded = [this.bos];
     for (const character of document) {
@@ -167,7 +167,7 @@ export function tidy<T>(body: () => T): T {
 // What we have so far could train the GPT, but slowly. Nearly all of its work is sums of products,
 // a[0] * b[0] + a[1] * b[1] + ... With n products, that takes 2 * n - 1 slots. Here the whole sum gets
 // one. It notes only where a and b begin, and how long they are. So the Values of a list must be
-// neighbours on the tape. A .map() makes neighbours if each item takes just one slot.
+// neighbours on the tape. A .map() makes neighbours if it does one operation, not two.
 
 export type Vector = readonly Value[]; // neighbours on the tape
 export type Matrix = readonly Vector[]; // its rows
@@ -229,8 +229,9 @@ export function softmax(scores: readonly Value[]): Vector {
 }
 
 /** Scales x to a mean square of 1: `rmsnorm([3, 4])` = [0.8485, 1.1314]. Every layer adds to x, so x
- * grows and grows. Attention and the MLP get a copy of fixed size, so that their sums do not grow with
- * it. 1e-5 prevents a division by 0. (Root mean square: Zhang and Sennrich 2019.) (n) -> (n) */
+ * grows. Attention and the MLP get a copy of fixed size. Otherwise their sums would grow too, and
+ * attention() tells why that is bad. 1e-5 prevents a division by 0. (Zhang and Sennrich 2019.)
+ * (n) -> (n) */
 export function rmsnorm(x: Vector): Vector {
   const scale = dot(x, x).div(x.length).add(1e-5).pow(-0.5);
   return x.map((xi) => xi.mul(scale));
@@ -264,8 +265,8 @@ type Layer = Model['layers'][number];
 export const parameters = ({ wte, wpe, lmHead, layers }: Model): Value[] =>
   [wte, wpe, lmHead, ...layers.flatMap((layer) => Object.values(layer))].flat(2);
 
-// The KV cache: what attention(), below, keeps of each position. That is its key, split into heads, its
-// value, not split, and its weights, for --explain. Later positions change none of it.
+// The KV cache: what attention(), below, keeps of each position. That is its key and its value,
+// explained there, and its weights, for --explain. Later positions change none of it.
 type Cache = { keys: Matrix[]; values: Vector[]; weights: Matrix[] };
 /** What a document starts with: for each layer, a cache without positions. */
 export const emptyCaches = (model: Model): Cache[] =>
@@ -287,14 +288,14 @@ function attention(x: Vector, layer: Layer, cache: Cache, nHead: number): Vector
   const queries = split(linear(layer.wq, x));
   cache.keys.push(split(linear(layer.wk, x)));
   cache.values.push(linear(layer.wv, x));
-  // A dot of more products tends to be larger. But some of them cancel out, so it grows only like the
-  // root of their number. We divide by that root. With larger scores, one weight would be nearly 1, and
-  // small changes would hardly move it. The gradient would be almost 0.
+  // Four times as many products make a dot only about twice as large, as some cancel out. So we divide
+  // by the root of their number. With larger scores, one weight would be nearly 1, and small changes
+  // would hardly move it. The gradient would be almost 0.
   const weights = queries.map((query, head) => // (nHead, positions)
     softmax(cache.keys.map((key) => dot(query, key[head]).div(Math.sqrt(headDim)))));
   cache.weights.push(weights);
-  // Column i is number i of every position's value. Its mean, with the weights of its head, is a dot. A
-  // dot needs neighbours, so mul(1) copies the column into slots side by side.
+  // Column i holds number i of each position's value. A dot with the weights of its head (i / headDim,
+  // rounded down) gives their mean. A dot needs neighbours, so mul(1) copies them side by side.
   const columns = x.map((_, i) => cache.values.map((v) => v[i].mul(1))); // (nEmbd, positions)
   const heard = columns.map((column, i) => dot(weights[Math.floor(i / headDim)], column)); // (nEmbd)
   return linear(layer.wo, heard);
@@ -310,7 +311,7 @@ const mlp = (x: Vector, layer: Layer): Vector => linear(layer.fc2, linear(layer.
  * called the residual stream.) A sum has rates of 1, so gradients come back through it unchanged.
  * Without the sums, rates below 1 would multiply layer by layer, and gradients could fade away. */
 export function gpt(model: Model, token: number, position: number, caches: Cache[]): Vector {
-  let x = rmsnorm(add(model.wte[token], model.wpe[position])); // x itself; below, only copies are scaled
+  let x = rmsnorm(add(model.wte[token], model.wpe[position])); // x itself, so that all start at one size
   model.layers.forEach((layer, i) => {
     x = add(x, attention(rmsnorm(x), layer, caches[i], model.config.nHead));
     x = add(x, mlp(rmsnorm(x), layer));
@@ -338,8 +339,8 @@ export function lossOf(model: Model, tokens: number[]): Value {
  * the gradient it takes m, a running mean of gradients, so that one odd document counts little. (2) It
  * divides by the root of v, a running mean of squared gradients. That root is the usual size of the
  * gradient, so parameters with small gradients keep up. A running mean is
- * beta * old + (1 - beta) * new. It starts at 0, so the first is only (1 - beta) * new. Dividing by
- * 1 - beta ** step corrects that, less and less as steps go by. epsilon prevents 0 / 0. */
+ * beta * old + (1 - beta) * new. The 0 that it starts from still has a weight of beta ** step. Dividing
+ * by the rest, 1 - beta ** step, takes it out. epsilon prevents 0 / 0. */
 export function adam(parameters: Value[], beta1 = 0.85, beta2 = 0.99, epsilon = 1e-8) {
   const m = new Float64Array(parameters.length);
   const v = new Float64Array(parameters.length);

@@ -31,7 +31,7 @@ function onTerminal(t: TestContext, columns: number, args: string[], options: { 
 
 /** A run: how wide the terminal is, what is in the environment, at which write of steps Ctrl-C comes. */
 type Run = { columns: number; args: string[]; environment?: Record<string, string>; stopAfter?: number };
-// Several runs in one process, whose clock is 10 milliseconds later each time it is asked, however fast it is.
+// Several runs in one process. Its clock is 10 milliseconds later each time it is asked, on any machine.
 const runner = `
   import { execFileSync } from 'node:child_process';
   import { setTimeout } from 'node:timers/promises';
