@@ -228,10 +228,9 @@ export function softmax(scores: readonly Value[]): Vector {
   return exps.map((exp) => exp.div(total));
 }
 
-/** Scales x to a mean square of 1: `rmsnorm([3, 4])` = [0.8485, 1.1314]. Every layer adds to x, so x
- * grows. Attention and the MLP get a copy of fixed size. Otherwise their sums would grow too, and
- * attention() tells why that is bad. 1e-5 prevents a division by 0. (Zhang and Sennrich 2019.)
- * (n) -> (n) */
+/** Scales x to a root mean square of 1: `rmsnorm([3, 4])` = [0.8485, 1.1314]. Every layer adds to x, so
+ * x grows. Attention and the MLP get a copy of fixed size, or their sums would grow too. (attention()
+ * tells why that is bad.) 1e-5 prevents a division by 0. (Zhang and Sennrich 2019.) (n) -> (n) */
 export function rmsnorm(x: Vector): Vector {
   const scale = dot(x, x).div(x.length).add(1e-5).pow(-0.5);
   return x.map((xi) => xi.mul(scale));

@@ -148,7 +148,8 @@ test('a loss that is not finite stops training before it spoils the parameters',
   const model = modelWith();
   model.lmHead[0][0].data = Infinity;
   const before = dataOf(model);
-  assert.throws(() => lossesOf(model), InputError);
+  assert.throws(() => lossesOf(model), (error) => error instanceof InputError
+    && error.message.includes('step 1:') && error.message.includes('--learning-rate'));
   assert.deepEqual(dataOf(model), before);
 });
 
@@ -233,6 +234,26 @@ test('temperature 0.5 turns probabilities of [0.25, 0.75] into [0.1, 0.9]', () =
   const frequency = frequencies(modelWithLogits(logits, { temperature: 0.5, blockSize: 1 }), ab);
   assertClose(frequency('a'), 0.1, 0.01);
   assertClose(frequency('b'), 0.9, 0.01);
+});
+
+test('samples begin with the prompt, and go on with what the model expects after its last character', () => {
+  const model = modelWith({ temperature: 1e-6 }); // so that the likeliest is drawn
+  for (const prompt of ['a', 'b', 'c', 'ab', 'bc', 'ca', 'cab', 'bcbca']) {
+    const caches = emptyCaches(model);
+    const tokens = tokenizer.encode(prompt).slice(0, -1);
+    const [last] = tokens.map((token, i) => numbersOf(gpt(model, token, i, caches))).reverse();
+    const likeliest = tokenizer.characters[last.indexOf(Math.max(...last))] ?? '';
+    const drawn = sample(model, tokenizer, new Random(1), prompt);
+    assert.equal(drawn.slice(0, prompt.length + 1), prompt + likeliest);
+  }
+});
+
+test('a prompt takes no random numbers: what is drawn first is drawn after it', () => {
+  const model = modelWith({ temperature: 1 });
+  const [random, twin] = [new Random(3), new Random(3)];
+  const drawn = sample(model, tokenizer, random, 'cab').length - 3 + 1; // and BOS, unless the block is full
+  for (let i = 0; i < Math.min(drawn, 6 - 3); i++) twin.random();
+  assert.equal(random.random(), twin.random());
 });
 
 test('a document is as frequent as its loss says it is likely', () => {
