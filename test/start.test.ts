@@ -50,17 +50,6 @@ describe('The program', parallel, () => {
     assert.equal(stdout, '');
     assert.ok(code !== null && code > 0, `exit code ${code}`);
   });
-
-  test('tells the step at which the loss is not finite, below the steps before it', async (t) => {
-    const args = ['--data', tiny, '--num-steps', '40', '--learning-rate', '0.5'];
-    const { stdout, stderr, code } = await run(t, args);
-    const steps = stdout.match(/^step .* loss \d+\.\d{4}$/gm) ?? [];
-    assert.ok(steps.length > 1, stdout);
-    assert.match(stderr, oneLine);
-    assert.match(stderr, new RegExp(`\\b${steps.length + 1}\\b.*--learning-rate\\b`));
-    assert.ok(stdout.endsWith(`${steps.at(-1)}\n`), stdout);
-    assert.equal(code, 1);
-  });
 });
 
 describe('The program ends soon and quietly', parallel, () => {
