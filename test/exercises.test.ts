@@ -24,7 +24,7 @@ const train = (gpt: Gpt, numSteps: number, learningRate = 0.01, stopAfter = numS
   return losses;
 };
 const learns = (gpt: Gpt): void => {
-  const losses = train(gpt, 300);
+  const losses = train(gpt, 200);
   const mean = (part: number[]) => part.reduce((a, b) => a + b) / part.length;
   assert.ok(mean(losses.slice(-50)) < mean(losses.slice(0, 50)) - 0.2, 'the loss falls');
 };

@@ -13,9 +13,8 @@ import { usage } from '../micro_gpt.ts';
 import { oneLine, path, run, start, temporaryFolder, tiny } from './helpers.ts';
 
 const program = path('../micro_gpt.ts');
-const parallel = { concurrency: 3, timeout: 60_000 }; // most of a run is waiting for node to start
 
-describe('The program', parallel, () => {
+describe('The program', { concurrency: 3, timeout: 60_000 }, () => {
   test('runs in a folder with a blank in its name, through a symbolic link, without ".ts"', async (t) => {
     const cwd = await temporaryFolder(t, { 'micro_gpt.ts': await readFile(program) });
     assert.match(cwd, / /);
@@ -50,36 +49,28 @@ describe('The program', parallel, () => {
     assert.equal(stdout, '');
     assert.ok(code !== null && code > 0, `exit code ${code}`);
   });
-});
 
-describe('The program ends soon and quietly', parallel, () => {
   for (const [doing, awaited, ...args] of [
     ['training', 'step ', '--num-steps=1000000000'],
     ['sampling', 'sample ', '--num-steps=0', '--num-samples=1000000000'],
   ] as const) {
-    test(`when its pipe closes while it is ${doing}`, async (t) => {
-      const { stdout, stderr, child } = withPipes(start(t, ['--data', tiny, ...args]));
+    test(`ends soon and quietly when its pipe closes while it is ${doing}`, async (t) => {
+      const child = start(t, ['--data', tiny, ...args]), { stdout, stderr } = child;
+      assert.ok(stdout && stderr);
       for await (const chunk of stdout) if (`${chunk}`.includes(awaited)) break; // which closes the pipe
       const [told, [code]] = await Promise.all([text(stderr), once(child, 'close')]);
       assert.deepEqual([told, code], ['', 0]);
     });
   }
-});
-function withPipes(child: ReturnType<typeof start>) {
-  const { stdout, stderr } = child;
-  assert.ok(stdout && stderr);
-  return { stdout, stderr, child };
-}
 
-const full = '/dev/full'; // a device that takes nothing, like a full disk
-const skip = !existsSync(full) && `there is no ${full} here`;
-describe('When it cannot write', { ...parallel, skip }, () => {
+  const full = '/dev/full'; // a device that takes nothing, like a full disk
+  const skip = !existsSync(full) && `there is no ${full} here`;
   const openFull = async (t: TestContext): Promise<number> => {
     const file = await open(full, 'w');
     t.after(() => file.close());
     return file.fd;
   };
-  test('the program says so in one line, and the exit code is 1', async (t) => {
+  test('says in one line that it cannot write, and ends with exit code 1', { skip }, async (t) => {
     const stdio: StdioOptions = ['ignore', await openFull(t), 'pipe'];
     const { stderr, code } = await run(t, ['--data', tiny, '--num-steps=1000000000'], { stdio });
     assert.match(stderr, oneLine);
@@ -87,7 +78,7 @@ describe('When it cannot write', { ...parallel, skip }, () => {
     assert.equal(code, 1);
   });
 
-  test('it still tells in one line what is wrong with an argument, and the exit code is 2', async (t) => {
+  test('tells in one line what is wrong with an argument, even if it cannot write', { skip }, async (t) => {
     const stdio: StdioOptions = ['ignore', await openFull(t), 'pipe'];
     const { stderr, code } = await run(t, ['--seed', 'http://me:secret@host/\n\x1b[1m'], { stdio });
     assert.match(stderr, oneLine);
@@ -96,7 +87,7 @@ describe('When it cannot write', { ...parallel, skip }, () => {
     assert.equal(code, 2);
   });
 
-  test('notes to standard error, a good run goes on without them', async (t) => {
+  test('goes on without notes if it cannot write them to standard error', { skip }, async (t) => {
     const cwd = await temporaryFolder(t); // without data, which is worth a note
     const stdio: StdioOptions = ['ignore', 'pipe', await openFull(t)];
     const { stdout, code } = await run(t, ['--num-steps=0', '--num-samples=1'], { cwd, stdio });
