@@ -651,7 +651,7 @@ const print = (line: string): void => { process.stdout.write(`${line}\n`); };
 /** Tells the user something in one line, without control characters and passwords in what it quotes. */
 function note(line: string): void {
   const clean = line.replace(/\p{Cc}/gu, ' ').replace(/\/\/.*@/g, '//');
-  try { process.stderr.write(`micro_gpt: ${clean}\n`); } catch {} // if nobody can read it, we go on
+  try { process.stderr.write(`micro_gpt: ${clean}\n`); } catch {} // Deno throws where the others have an event
 }
 /** A character for a message, with its code point, as not all can be seen. */
 const describe = (character: string): string =>
@@ -661,12 +661,13 @@ const describe = (character: string): string =>
  * training. Returns how many steps were done. */
 async function watch(training: ReturnType<typeof train>, numSteps: number, vocabSize: number) {
   const columns = () => Math.min(process.stdout.columns || 80, 80) - 1;
-  const canRedraw = process.versions.deno || process.stdout.hasColors?.(); // (Deno would ask if it may look)
+  // hasColors() looks at NO_COLOR and TERM. Deno would stop and ask the user whether we may.
+  const canRedraw = process.versions.deno || process.stdout.hasColors?.();
   const redraws = process.stdout.isTTY && canRedraw && columns() > 58;
   const guessing = Math.log(vocabSize); // the loss of guessing evenly
   const pad = (n: number) => String(n).padStart(4);
   const losses: number[] = []; // for the curve
-  let lines = ''; // that wait to be printed together, which is faster
+  let lines = ''; // waiting to be printed together, which is faster
   let stepsDone = 0, stopped = false, turnAt = 0, drawAt = 0;
   const start = performance.now();
   const show = (now: number) => {
@@ -831,14 +832,14 @@ function isMain(): boolean {
   return file !== undefined && realpathSync(file) === fileURLToPath(import.meta.url);
 }
 if ((import.meta as { main?: boolean }).main ?? isMain()) {
-  process.stderr.on('error', () => {}); // on Node, in place of the try in note()
+  process.stderr.on('error', () => {}); // if a note cannot be written, we go on
   const cannotWrite = (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') note(`cannot write: ${error.message}`);
     process.exit(error.code === 'EPIPE' ? 0 : 1); // whoever closed the pipe has seen enough
   };
   process.stdout.on('error', cannotWrite);
   main(process.argv.slice(2)).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOSPC') cannotWrite(error); // which Deno throws
+    if (error.code === 'ENOSPC') cannotWrite(error); // Deno throws this one
     if (!(error instanceof InputError)) throw error;
     note(error.message);
     process.exitCode = error.exitCode;
