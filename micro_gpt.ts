@@ -651,7 +651,7 @@ const print = (line: string): void => { process.stdout.write(`${line}\n`); };
 /** Tells the user something in one line, without control characters and passwords in what it quotes. */
 function note(line: string): void {
   const clean = line.replace(/\p{Cc}/gu, ' ').replace(/\/\/.*@/g, '//');
-  try { process.stderr.write(`micro_gpt: ${clean}\n`); } catch {} // Deno throws where the others have an event
+  try { process.stderr.write(`micro_gpt: ${clean}\n`); } catch {} // Deno throws; others have an event
 }
 /** A character for a message, with its code point, as not all can be seen. */
 const describe = (character: string): string =>
