@@ -698,7 +698,7 @@ async function watch(training: ReturnType<typeof train>, numSteps: number, vocab
   } finally {
     process.off('SIGINT', stop);
     show(performance.now());
-    if (redraws) print('');
+    if (losses.length > 0) print('');
   }
   if (losses.length > 0 && columns() > 58) print(curve(losses, guessing, columns() - 6));
   return stepsDone;
@@ -717,7 +717,8 @@ function curve(losses: number[], guessing: number, width: number): string {
 function blocks(numbers: number[], highest: number, width: number, height: number): string[] {
   const columns = means(numbers, width);
   const lowest = Math.min(...columns, highest);
-  const levels = columns.map((x) => Math.round((8 * height * (x - lowest)) / (highest - lowest || 1)));
+  const part = (x: number) => (x < highest ? (x - lowest) / (highest - lowest) : 1);
+  const levels = columns.map((x) => Math.round(8 * height * part(x)));
   const block = (level: number) => ' ▁▂▃▄▅▆▇█'[Math.max(0, Math.min(8, level))];
   return Array.from({ length: height }, (_, row) =>
     levels.map((level) => block(level - 8 * (height - 1 - row))).join(''));
