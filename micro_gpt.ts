@@ -107,7 +107,7 @@ const slotOf = (x: Operand): number => (typeof x === 'number' ? 0 : x.slot);
 
 /** Writes a result to the tape, with its operands and its rates for them. (The last, n, is for 3b.) */
 function record(result: number, a: Operand = 0, aRate = 0, b: Operand = 0, bRate = 0, n = 0): Value {
-  if (nextSlot === room) throw new InputError('too large; lower --n-embd, --n-layer or --block-size');
+  if (nextSlot === room) throw new InputError('model too large; lower --n-embd, --n-layer or --block-size');
   data[nextSlot] = result;
   grad[nextSlot] = 0;
   left[nextSlot] = slotOf(a);
@@ -425,7 +425,7 @@ export async function main(args: string[]): Promise<void> {
   print(`num params: ${parameters(model).length}`);
   // Check before training, not after: no unknown character, and no block too long for the tape.
   tokenizer.encode(`${prompt}${explain ?? ''}`);
-  tidy(() => lossOf(model, Array(config.blockSize + 1).fill(tokenizer.bos)));
+  tidy(() => lossOf(model, new Array<number>(config.blockSize + 1).fill(tokenizer.bos)));
 
   const stepsDone = await watch(train(model, tokenizer, training), config.numSteps, tokenizer.vocabSize);
   if (heldOut.length > 0) print(evaluate(model, tokenizer, training.slice(0, stepsDone), heldOut));
