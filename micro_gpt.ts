@@ -1,5 +1,4 @@
-/**
- * micro_gpt.ts: a GPT in one file. It learns from a list of names how names are made, and makes up new ones.
+/** micro_gpt.ts: a GPT in one file. It learns from a list of names how names are made, and makes up new ones.
  * GPT stands for generative pre-trained transformer. All it ever does is guess the next letter of a name
  * from the letters so far. It gets good at that by training, in 1000 steps like this:
  *
@@ -15,8 +14,7 @@
  * Sections A to G make it pleasant to use, and you can stop before them.
  *
  *   1 Hyperparameters   2 Tokenizer   3 Autograd   4 Model   5 Training   6 Sampling   7 Main
- *   A Random numbers   B Command line   C Looking inside   D Terminal   E Downloading   F Names   G Start
- */
+ *   A Random numbers   B Command line   C Looking inside   D Terminal   E Downloading   F Names   G Start */
 
 // ---- 1. Hyperparameters -------------------------------------------------------------------------
 // We choose these before training. Training then finds the parameters, the numbers that a model is made
@@ -43,30 +41,26 @@ export type Config = Record<keyof typeof hyperparameters, number>;
 /** Gives each character of the documents a number, in sorted order. One more token, the last, is called
  * BOS, beginning of sequence. It goes before each document, so that there is something to guess the
  * first letter from. It also goes after each document, where another one could begin. From that the
- * model learns where names end. `new Tokenizer(['ava']).encode('ava')` = [2, 0, 1, 0, 2] */
-export class Tokenizer {
-  readonly characters: string[]; // by token; each is a code point, so an emoji counts as one
-  readonly tokens: Map<string, number>; // by character
-  get bos() { return this.characters.length; }
-  get vocabSize() { return this.characters.length + 1; }
-
-  constructor(documents: string[]) {
-    const characters = [...new Set(documents.join(''))];
-    this.characters = characters.sort((a, b) => a.codePointAt(0)! - b.codePointAt(0)!);
-    this.tokens = new Map(this.characters.map((character, token) => [character, token]));
-  }
+ * model learns where names end. `createTokenizer(['ava']).encode('ava')` = [2, 0, 1, 0, 2] */
+export function createTokenizer(documents: string[]) {
+  const characters = [...new Set(documents.join(''))]; // code points, so an emoji counts as one
+  characters.sort((a, b) => a.codePointAt(0)! - b.codePointAt(0)!);
+  const tokens = new Map(characters.map((character, token) => [character, token]));
+  const bos = characters.length;
   /** BOS, the document's tokens, BOS. At most blockSize + 1, as the last one is only guessed, never read. */
-  encode(document: string, blockSize = Infinity): number[] {
-    const encoded = [this.bos];
+  function encode(document: string, blockSize = Infinity): number[] {
+    const encoded = [bos];
     for (const character of document) {
-      const token = this.tokens.get(character);
+      const token = tokens.get(character);
       if (token === undefined) throw new InputError(`${describe(character)} is not in the dataset`);
       encoded.push(token);
       if (encoded.length > blockSize) return encoded;
     }
-    return [...encoded, this.bos];
+    return [...encoded, bos];
   }
+  return { characters, bos, vocabSize: bos + 1, encode };
 }
+export type Tokenizer = ReturnType<typeof createTokenizer>;
 
 // ---- 3a. Autograd: the idea ---------------------------------------------------------------------
 // In: arithmetic on Values, numbers that remember how they were made. Out: their gradients.
@@ -156,11 +150,7 @@ export class Value {
  * older, and stay.) Values made in body must not be used after it. */
 export function tidy<T>(body: () => T): T {
   const start = nextSlot;
-  try {
-    return body();
-  } finally {
-    nextSlot = start;
-  }
+  try { return body(); } finally { nextSlot = start; }
 }
 
 // ---- 3b. Autograd: sums of products -------------------------------------------------------------
@@ -287,9 +277,8 @@ function attention(x: Vector, layer: Layer, cache: Cache, nHead: number): Vector
   const queries = split(linear(layer.wq, x));
   cache.keys.push(split(linear(layer.wk, x)));
   cache.values.push(linear(layer.wv, x));
-  // Four times as many products make a dot only about twice as large, as some cancel out. So we divide
-  // by the root of their number. With larger scores, one weight would be nearly 1, and small changes
-  // would hardly move it. The gradient would be almost 0.
+  // Four times as many products make a dot about twice as large, as some cancel out. So we divide by the
+  // root of their number. If scores were large, one weight would be nearly 1, and gradients nearly 0.
   const weights = queries.map((query, head) => // (nHead, positions)
     softmax(cache.keys.map((key) => dot(query, key[head]).div(Math.sqrt(headDim)))));
   cache.weights.push(weights);
@@ -341,8 +330,7 @@ export function lossOf(model: Model, tokens: number[]): Value {
  * beta * old + (1 - beta) * new. The 0 that it starts from still has a weight of beta ** step. Dividing
  * by the rest, 1 - beta ** step, takes it out. epsilon prevents 0 / 0. */
 export function adam(parameters: Value[], beta1 = 0.85, beta2 = 0.99, epsilon = 1e-8) {
-  const m = new Float64Array(parameters.length);
-  const v = new Float64Array(parameters.length);
+  const m = new Float64Array(parameters.length), v = new Float64Array(parameters.length);
   let step = 0;
   return (learningRate: number): void => {
     step++;
@@ -415,9 +403,9 @@ export async function main(args: string[]): Promise<void> {
   const { help, config, source, prompt, explain } = parseCommandLine(args);
   if (help) return print(usage());
   const random = new Random(config.seed);
-  const documents = random.shuffle(splitDocuments(await loadText(source)));
+  const documents = random.shuffle(await loadDocuments(source));
   print(`num docs: ${documents.length}`);
-  const tokenizer = new Tokenizer(documents);
+  const tokenizer = createTokenizer(documents);
   print(`vocab size: ${tokenizer.vocabSize}`);
   const { training, heldOut } = holdOut(documents, config.eval);
   if (heldOut.length > 0) print(`held out: ${heldOut.length} docs`);
@@ -442,13 +430,11 @@ export async function main(args: string[]): Promise<void> {
 // In: a seed. Out: the random numbers that Python makes of it, as the original's output needs.
 
 /** Python's random.Random: the Mersenne Twister MT19937 (Matsumoto and Nishimura 1998), and what CPython
- * makes of its words of 32 bits. Throws a RangeError unless the seed is a whole number from 0 to 2 **
- * 53 - 1. */
+ * makes of its words. Throws a RangeError unless the seed is a whole number from 0 to 2 ** 53 - 1. */
 export class Random {
   readonly #state = new Uint32Array(624);
   #next = 0; // the word of the state that is replaced next
   readonly #spare: number[] = []; // gauss() makes two numbers at a time
-
   constructor(seed: number) {
     if (!Number.isSafeInteger(seed) || seed < 0) throw new RangeError(`${seed} cannot be a seed`);
     const key = seed < 2 ** 32 ? [seed] : [seed % 2 ** 32, Math.floor(seed / 2 ** 32)]; // the low word first
@@ -464,7 +450,6 @@ export class Random {
     }
     s[0] = 2 ** 31;
   }
-
   /** The high k of the next 32 bits. */
   #bits(k: number): number {
     const s = this.#state, i = this.#next;
@@ -477,12 +462,8 @@ export class Random {
     y ^= (y << 15) & 0xefc60000;
     return (y ^ (y >>> 18)) >>> (32 - k);
   }
-
   /** From 0 up to but not including 1, in steps of 2 ** -53. */
-  random(): number {
-    return (this.#bits(27) * 2 ** 26 + this.#bits(26)) / 2 ** 53;
-  }
-
+  random(): number { return (this.#bits(27) * 2 ** 26 + this.#bits(26)) / 2 ** 53; }
   /** Normally distributed (Box and Muller 1958). 1 - random() is never 0, so it has a logarithm. */
   gauss(mu: number, sigma: number): number {
     if (this.#spare.length === 0) {
@@ -492,7 +473,6 @@ export class Random {
     }
     return mu + this.#spare.pop()! * sigma;
   }
-
   /** Puts the items into a random order, in place, and returns them. */
   shuffle<T>(items: T[]): T[] {
     for (let i = items.length - 1; i > 0; i--) {
@@ -506,21 +486,15 @@ export class Random {
 
 // ---- B. Command line ----------------------------------------------------------------------------
 // In: the words after the command. Out: the settings. (The GPT needs no imports: they begin here.)
-
 import { createReadStream, existsSync, realpathSync } from 'node:fs';
 import { link, rm, writeFile } from 'node:fs/promises';
-import process from 'node:process';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
 /** A mistake in what we were given. The user sees its message in one line, and no stack trace. */
-export class InputError extends Error {
-  exitCode = 1;
-}
-class UsageError extends InputError {
-  override exitCode = 2; // the command line alone shows the mistake
-}
+export class InputError extends Error { exitCode = 1; }
+class UsageError extends InputError { override exitCode = 2; } // one in the command line
 const flagOf = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 
 /** The text of --help. */
@@ -560,8 +534,7 @@ export function parseCommandLine(args: string[]) {
   })) as Config;
   const { nEmbd, nHead, nLayer, blockSize } = config;
   if (nEmbd % nHead !== 0) throw new UsageError(`--n-embd ${nEmbd} must be a multiple of --n-head ${nHead}`);
-  const size = 12 * nLayer * nEmbd ** 2; // the parameters of all layers
-  if (size > 4e6) throw new UsageError(`${size} parameters, over 4000000; lower --n-embd or --n-layer`);
+  if (12 * nLayer * nEmbd ** 2 > 4e6) throw new UsageError('over 4e6 parameters; lower --n-embd, --n-layer');
   if (prompt && explain !== undefined) throw new UsageError('--explain and --prompt do not go together');
   if ([...prompt].length >= blockSize) throw new UsageError(`--prompt "${prompt}" fills a block`);
   return { help, config, source, prompt, explain };
@@ -588,16 +561,14 @@ function finite(loss: number): number {
 /** The loss per character, or end of a document, of the model and of two simple guessers. */
 export function evaluate(model: Model, tokenizer: Tokenizer, trained: string[], heldOut: string[]): string {
   const encode = (document: string) => tokenizer.encode(document, model.config.blockSize);
-  const pairsOf = (tokens: number[]) => tokens.slice(1).map((next, i) => ({ token: `${tokens[i]}`, next }));
-  const counts = new Map<string, number>(); // how often each token was followed by something, and by what
-  const count = (key: string) => counts.get(key) ?? 0;
-  for (const { token, next } of trained.map(encode).flatMap(pairsOf)) {
-    for (const key of [token, `${token} ${next}`]) counts.set(key, count(key) + 1);
-  }
+  const pairsOf = (tokens: number[]) => tokens.slice(1).map((next, i) => [tokens[i], `${tokens[i]} ${next}`]);
+  const counts = new Map<number | string, number>(); // of tokens that something follows, and of pairs
+  const count = (key: number | string) => counts.get(key) ?? 0;
+  for (const key of trained.map(encode).flatMap(pairsOf).flat()) counts.set(key, count(key) + 1);
   const losses = heldOut.map(encode).flatMap((tokens) => {
     const loss = finite(tidy(() => lossOf(model, tokens).data));
-    return pairsOf(tokens).map(({ token, next }) => // each pair counts once more, as a new one may come
-      ({ loss, bigram: -Math.log((count(`${token} ${next}`) + 1) / (count(token) + tokenizer.vocabSize)) }));
+    return pairsOf(tokens).map(([token, pair]) => // each pair counts once more, as a new one may come
+      ({ loss, bigram: -Math.log((count(pair) + 1) / (count(token) + tokenizer.vocabSize)) }));
   });
   return `\n--- evaluation (loss per character, ${heldOut.length} docs never trained on) ---\n`
     + `this model:      ${mean(losses.map(({ loss }) => loss)).toFixed(4)}\n`
@@ -653,51 +624,47 @@ function note(line: string): void {
   const clean = line.replace(/\p{Cc}/gu, ' ').replace(/\/\/.*@/g, '//');
   try { process.stderr.write(`micro_gpt: ${clean}\n`); } catch {} // Deno throws; others have an event
 }
-/** A character for a message, with its code point, as not all can be seen. */
 const describe = (character: string): string =>
   `the character "${character}" (U+${character.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0')})`;
 
-/** Prints each step; on a terminal, one line that redraws, and in the end the curve. Ctrl-C stops
- * training. Returns how many steps were done. */
+/** Prints the steps; on a terminal, in one line that redraws, and then a curve. Returns how many it did. */
 async function watch(training: ReturnType<typeof train>, numSteps: number, vocabSize: number) {
   const columns = () => Math.min(process.stdout.columns || 80, 80) - 1;
   // hasColors() looks at NO_COLOR and TERM. Deno would stop and ask the user whether we may.
   const canRedraw = process.versions.deno || process.stdout.hasColors?.();
   const redraws = process.stdout.isTTY && canRedraw && columns() > 58;
   const guessing = Math.log(vocabSize); // the loss of guessing evenly
-  const pad = (n: number) => String(n).padStart(4);
   const losses: number[] = []; // for the curve
   let lines = ''; // waiting to be printed together, which is faster
-  let stepsDone = 0, stopped = false, turnAt = 0, drawAt = 0;
+  let stepsDone = 0, stopped = false, turnAt = 0;
   const start = performance.now();
+  const label = (step: number) => `step ${String(step).padStart(4)} / ${String(numSteps).padStart(4)}`;
+  const progress = (perSecond: number) => [
+    label(stepsDone), `loss ${mean(losses.slice(-50)).toFixed(4)}`,
+    blocks(means(losses.slice(-1600), 16), guessing, 1)[0], // not all, or this would get slow
+    `${perSecond.toFixed(0)} steps/s`, `${((numSteps - stepsDone) / perSecond).toFixed(0)} s left`,
+  ].join(' | ').slice(0, columns());
   const show = (now: number) => {
-    const perSecond = (1000 * stepsDone) / (now - start);
-    const progress = redraws && stepsDone > 0 ? [
-      `step ${pad(stepsDone)} / ${pad(numSteps)}`, `loss ${mean(losses.slice(-50)).toFixed(4)}`,
-      blocks(losses, guessing, 16, 1)[0], `${perSecond.toFixed(0)} steps/s`,
-      `${((numSteps - stepsDone) / perSecond).toFixed(0)} s left`,
-    ].join(' | ') : '';
-    process.stdout.write(redraws ? `\r${progress.slice(0, columns())}\x1b[K` : lines); // [K clears the rest
+    process.stdout.write(redraws ? `\r${progress((1000 * stepsDone) / (now - start))}\x1b[K` : lines);
     lines = '';
-    drawAt = now + Math.max(100, 100 * (performance.now() - now)); // at most 1 % of the time
   };
   const stop = () => { stopped = true; };
-  process.once('SIGINT', stop); // once: after that, Ctrl-C ends the program
+  process.once('SIGINT', stop); // Ctrl-C ends the training; a second one ends the program
   try {
     for (const { step, loss } of training) {
       stepsDone = step;
       if (redraws) losses.push(loss);
-      else lines += `step ${pad(step)} / ${pad(numSteps)} | loss ${loss.toFixed(4)}\n`;
+      else lines += `${label(step)} | loss ${loss.toFixed(4)}\n`;
       const now = performance.now();
       if (now < turnAt) continue;
       turnAt = now + 20;
-      if (!redraws || now >= drawAt) show(now);
+      show(now);
       await nextTurn(); // lets Ctrl-C and a closed pipe get through
       if (stopped) break;
     }
   } finally {
     process.off('SIGINT', stop);
-    show(performance.now());
+    if (stepsDone > 0) show(performance.now());
     if (losses.length > 0) print('');
   }
   if (losses.length > 0 && columns() > 58) print(curve(losses, guessing, columns() - 6));
@@ -706,127 +673,102 @@ async function watch(training: ReturnType<typeof train>, numSteps: number, vocab
 
 /** The losses as a curve in blocks, from the lowest up to that of guessing evenly. */
 function curve(losses: number[], guessing: number, width: number): string {
+  const columns = means(losses, width);
   const label = (loss: number) => loss.toFixed(2).padStart(5);
-  const lowest = Math.min(...means(losses, width), guessing);
   return ['', `${label(guessing)}┬${' guessing evenly '.padEnd(width, '┄')}`,
-    ...blocks(losses, guessing, width, 5).map((row) => `     │${row}`),
-    `${label(lowest)}┴${'─'.repeat(width)}`,
+    ...blocks(columns, guessing, 5).map((row) => `     │${row}`),
+    `${label(Math.min(...columns, guessing))}┴${'─'.repeat(width)}`,
     `      step 1${`step ${losses.length}`.padStart(width - 6)}`].join('\n');
 }
-/** Columns of blocks in rows of text: the means of equal stretches of some numbers. */
-function blocks(numbers: number[], highest: number, width: number, height: number): string[] {
-  const columns = means(numbers, width);
+/** Columns of blocks, in rows of text. */
+function blocks(columns: number[], highest: number, height: number): string[] {
   const lowest = Math.min(...columns, highest);
   const part = (x: number) => (x < highest ? (x - lowest) / (highest - lowest) : 1);
-  const levels = columns.map((x) => Math.round(8 * height * part(x)));
-  const block = (level: number) => ' ▁▂▃▄▅▆▇█'[Math.max(0, Math.min(8, level))];
-  return Array.from({ length: height }, (_, row) =>
-    levels.map((level) => block(level - 8 * (height - 1 - row))).join(''));
+  const block = (x: number, below: number) => // in eighths of a row
+    ' ▁▂▃▄▅▆▇█'[Math.max(0, Math.min(8, Math.round(8 * height * part(x)) - 8 * below))];
+  return Array.from({ length: height }, (_, row) => columns.map((x) => block(x, height - 1 - row)).join(''));
 }
 const mean = (numbers: number[]): number => numbers.reduce((a, b) => a + b) / numbers.length;
-/** The means of n equal stretches of some numbers; of fewer, if there are not as many numbers. */
-function means(numbers: number[], n: number): number[] {
-  const count = Math.min(n, numbers.length);
-  const edge = (i: number) => Math.floor((i * numbers.length) / count);
-  return Array.from({ length: count }, (_, i) => mean(numbers.slice(edge(i), edge(i + 1))));
+/** The means of n equal stretches of a list. (They share numbers at their edges, if they must.) */
+function means(list: number[], n: number): number[] {
+  const edge = (i: number) => (i * list.length) / n;
+  return Array.from({ length: n }, (_, i) => mean(list.slice(Math.floor(edge(i)), Math.ceil(edge(i + 1)))));
 }
 
 // ---- E. Downloading -----------------------------------------------------------------------------
-// In: the name of a file, an address, or nothing. Out: the text to train on.
+// In: the name of a file, an address, or nothing. Out: the documents to train on.
 
 const namesUrl = 'https://raw.githubusercontent.com/karpathy/makemore/master/names.txt';
 
-/** All that comes out of a stream. Throws an Error if it is over 100 MB. */
-async function collect(stream: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
+/** The lines of a stream, trimmed, without blank ones. Throws an Error unless they could be names. */
+async function linesOf(stream: AsyncIterable<Uint8Array>, atLeast = 1): Promise<string[]> {
+  const decoder = new TextDecoder(); // what is not UTF-8 becomes U+FFFD
+  let text = '';
   for await (const chunk of stream) {
-    size += chunk.length;
-    if (size > 1e8) throw new Error('it has more than 100 MB');
-    chunks.push(chunk);
+    text += decoder.decode(chunk, { stream: true });
+    if (text.length > 1e8) throw new Error('it has more than 100 million characters');
   }
-  return Buffer.concat(chunks);
+  const lines = `${text}${decoder.decode()}`.split(/\r\n?|\n/).map((line) => line.trim());
+  const bad = lines.findIndex((line) => /[\0\uFFFD]/.test(line));
+  if (bad >= 0) throw new Error(`it is damaged, or not UTF-8 text: see line ${bad + 1}`);
+  const full = lines.filter((line) => line !== '');
+  if (/^<[!?a-z]/i.test(full[0])) throw new Error('it is a web page, not a list of names');
+  if (full.length < atLeast) throw new Error('it has too few lines; there should be a name on each');
+  return full;
 }
 
-/** What is at an address. Throws an InputError if it cannot be had in time (in milliseconds). */
-async function download(url: string, timeout: number): Promise<Uint8Array> {
+/** The lines of what is at an address. Throws an InputError if it cannot be had in time (milliseconds). */
+async function download(url: string, timeout: number, atLeast?: number): Promise<string[]> {
   try {
     const response = await fetch(url, { signal: AbortSignal.timeout(timeout) });
-    if (response.status === 200 && response.body) return await collect(response.body);
+    if (response.status === 200 && response.body) return await linesOf(response.body, atLeast);
     await response.body?.cancel(); // or the page that comes with a 404 would keep us waiting
     throw new Error(`the answer was ${response.status}, not 200`);
   } catch (error) {
     const { message, cause } = error as Error & { cause?: NodeJS.ErrnoException };
-    const reason = cause?.message || cause?.code || message; // fetch itself says only "fetch failed"
-    throw new InputError(`cannot download ${url}: ${reason}`);
+    throw new InputError(`cannot use ${url}: ${cause?.message || cause?.code || message}`);
   }
 }
 
-/** Bytes as text. Throws an InputError unless they are UTF-8 and could be a list. */
-function textOf(bytes: Uint8Array, name: string): string {
-  const text = new TextDecoder().decode(bytes); // with U+FFFD in place of what is not UTF-8
-  const bad = text.split('\n').findIndex((line) => line.includes('\uFFFD'));
-  if (bad >= 0) throw new InputError(`${name} is damaged, or not UTF-8 text: see line ${bad + 1}`);
-  if (text.trim() === '') throw new InputError(`${name} is empty, and should have a name on each line`);
-  if (text.includes('\0')) throw new InputError(`${name} is not text, and should have a name on each line`);
-  if (/^\s*<[!?a-z]/i.test(text)) throw new InputError(`${name} is a web page, not a list of names`);
-  return text;
-}
-
-/** The lines of a text, trimmed, without the blank ones. */
-export const splitDocuments = (text: string): string[] =>
-  text.split(/\r\n?|\n/).map((line) => line.trim()).filter((line) => line !== '');
-
-/** The text to train on: the source, a file or an address, if there is one; else input.txt in the
- * folder; else names.txt, downloaded and kept as input.txt; else the built-in names. Throws an
- * InputError for bad input. */
-export async function loadText(source?: string, folder = '.', url = namesUrl, timeout = 30_000) {
-  if (source && /^https?:\/\//i.test(source)) return textOf(await download(source, timeout), source);
+/** The documents to train on: the lines of the source, a file or an address, if there is one; else those of
+ * input.txt; else those of names.txt, which is kept as input.txt; else the built-in names. */
+export async function loadDocuments(source?: string, folder = '.', url = namesUrl, timeout = 30_000) {
+  if (source && /^https?:\/\//i.test(source)) return download(source, timeout);
   const file = source ?? `${folder}/input.txt`;
-  const found = await collect(createReadStream(file)).catch(({ code, message }: NodeJS.ErrnoException) => {
-    if (source !== undefined || code !== 'ENOENT') throw new InputError(`cannot read "${file}": ${message}`);
-  });
-  if (found) return textOf(found, file);
   try {
-    const bytes = await download(url, timeout);
-    const text = textOf(bytes, url);
-    if (splitDocuments(text).length < 1000) throw new InputError(`${url} has too few names`);
-    // Written beside it and then linked, input.txt is there as a whole or not at all, and replaces
-    // nothing.
-    const temporary = `${file}.${process.pid}.tmp`;
-    await writeFile(temporary, bytes).then(() => link(temporary, file)).catch((error: Error) => {
-      note(`cannot keep names.txt: ${error.message}`);
-    });
-    await rm(temporary, { force: true });
-    return text;
+    return await linesOf(createReadStream(file));
   } catch (error) {
-    if (!(error instanceof InputError)) throw error;
-    note(`${error.message}; using the names built into this file`);
-    return builtInNames;
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (source !== undefined || code !== 'ENOENT') throw new InputError(`cannot use "${file}": ${message}`);
   }
+  const names = await download(url, timeout, 1000) // it has 32,033
+    .catch(({ message }: InputError) => note(`${message}; using the names built into this file`));
+  if (!names) return [...builtInNames];
+  // Written beside it and then linked, input.txt is there as a whole or not at all, and replaces nothing.
+  const temporary = `${file}.${process.pid}.tmp`;
+  await writeFile(temporary, names.join('\n')).then(() => link(temporary, file))
+    .catch((error: Error) => note(`cannot keep names.txt: ${error.message}`));
+  await rm(temporary, { force: true });
+  return names;
 }
 
 // ---- F. Names -----------------------------------------------------------------------------------
 // For a run without a network: common first names from many languages.
-
-export const builtInNames = `
-aaliyah abdul abebe adam adela adriana agnes ahmed aiko aisha akira alba alejandro alex ali alice alma amara
-amina amir ana anders andrea andrei angela anh anika anita anna anton antonio arjun arthur aryan asha ayesha
-aziz beatriz bela ben bilal bjorn boris bruno camila carla carlos carmen cecilia chen chiara chidi chika chloe
-claire clara daniel daria david deepa diana diego dina dmitri eduardo ela elena elias ella emil emilia emma
-erik esther eva fatima felix femi filip finn fiona francesca frida gabriel giulia grace greta gustavo hana
-hannah hans hassan helena henrik hiroshi hugo ibrahim ida igor imani ines ingrid irina isabel ivan jack jakub
-james jan javier joao johan jorge jose juan julia kamal karin karl kemal kenji khadija kofi kwame laila
-lakshmi lars layla lea leila lena leo leon liam lin linh livia louis lucas lucia luis luka luna maja malik
-manuel marco maria marta martin maya mehmet mei mia miguel mika mila mohamed mona nadia naomi nia nikolai nina
-noah noor nora olga oliver olivia omar oscar pablo paula pedro pierre priya rahul ravi rosa ruth sakura sana
-sara sasha sergei sofia sonia stefan sven tamar tariq tatiana thomas uma vera victor viktor wei william yara
-yuki yusuf zainab zara zoe
-`.trim().replace(/\s+/g, '\n');
+export const builtInNames = `aaliyah abdul abebe adam adela adriana agnes ahmed aiko aisha akira alba
+alejandro alex ali alice alma amara amina amir ana anders andrea andrei angela anh anika anita anna anton
+antonio arjun arthur aryan asha ayesha aziz beatriz bela ben bilal bjorn boris bruno camila carla carlos
+carmen cecilia chen chiara chidi chika chloe claire clara daniel daria david deepa diana diego dina dmitri
+eduardo ela elena elias ella emil emilia emma erik esther eva fatima felix femi filip finn fiona francesca
+frida gabriel giulia grace greta gustavo hana hannah hans hassan helena henrik hiroshi hugo ibrahim ida igor
+imani ines ingrid irina isabel ivan jack jakub james jan javier joao johan jorge jose juan julia kamal karin
+karl kemal kenji khadija kofi kwame laila lakshmi lars layla lea leila lena leo leon liam lin linh livia
+louis lucas lucia luis luka luna maja malik manuel marco maria marta martin maya mehmet mei mia miguel mika
+mila mohamed mona nadia naomi nia nikolai nina noah noor nora olga oliver olivia omar oscar pablo paula pedro
+pierre priya rahul ravi rosa ruth sakura sana sara sasha sergei sofia sonia stefan sven tamar tariq tatiana
+thomas uma vera victor viktor wei william yara yuki yusuf zainab zara zoe`.split(/\s+/);
 
 // ---- G. Start -----------------------------------------------------------------------------------
 // The program runs unless this file was imported. (Node has import.meta.main since version 24.2.)
-
 function isMain(): boolean {
   const path = process.argv[1] ?? '';
   const file = [path, `${path}.ts`].find((name) => existsSync(name));

@@ -11,8 +11,8 @@ import { ObjectValue } from './object_graph.ts';
 
 const widths = [16, 64, 128];
 const letters = 6; // of every name we train on, as of the average name, so that all steps are equal work
-const names = gpt.splitDocuments(gpt.builtInNames).filter((name) => name.length === letters);
-const tokenizer = new gpt.Tokenizer(gpt.splitDocuments(gpt.builtInNames));
+const names = gpt.builtInNames.filter((name) => name.length === letters);
+const tokenizer = gpt.createTokenizer(gpt.builtInNames);
 
 // ---- The model on the object graph: that of micro_gpt.ts, line by line -----------------------------------
 type Objects = ObjectValue[];

@@ -66,8 +66,8 @@ test('The heads must share the width evenly', () => {
 test('The layers may have 4,000,000 parameters, and no more', () => {
   const sized = (layers: number, width: number) => [`--n-layer=${layers}`, `--n-embd=${width}`, '--n-head=1'];
   assert.equal(parseCommandLine(sized(70, 69)).config.nLayer, 70); // 3,999,240
-  assertRefused(sized(21, 126), '4000752', '--n-embd', '--n-layer'); // the next larger one
-  assertRefused(sized(100, 512), '314572800');
+  assertRefused(sized(21, 126), '4e6', '--n-embd', '--n-layer'); // 4,000,752, which is the next larger one
+  assertRefused(sized(100, 512), '4e6');
 });
 
 test('A word that is no option, or an option without its value, is refused and named', () => {

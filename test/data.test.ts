@@ -1,4 +1,4 @@
-// loadText: files, downloads, and what is kept. Each test has a folder and, where it needs one, a server on
+// loadDocuments: files, downloads, and what is kept. Each test has a folder and, where it needs one, a server on
 // this machine: nothing here uses the network.
 
 import assert from 'node:assert/strict';
@@ -12,13 +12,12 @@ import { pipeline, Readable } from 'node:stream';
 import { describe, test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
-import { builtInNames, InputError, loadText } from '../micro_gpt.ts';
+import { builtInNames, InputError, loadDocuments } from '../micro_gpt.ts';
 import { oneLine, serve, temporaryFolder } from './helpers.ts';
 
 const patience = { timeout: 120_000 }; // so that what hangs is a failure
-const list = '\uFEFF' + `${'zoë😀'.repeat(50)}\r\n`.repeat(1000); // as few as may be, in several pieces
-const names = Buffer.from(list);
-const text = list.slice(1); // without the byte-order mark
+const documents = Array<string>(1000).fill('zoë😀'.repeat(50)); // as few as may be, in several pieces
+const names = Buffer.from(documents.join('\n'));
 
 /** What is written to stderr from now on, and not shown. */
 function listen(t: TestContext): string[] {
@@ -35,8 +34,8 @@ function assertNoted(notes: string[], detail: string, url = ''): void {
   assert.ok(notes[0].replace(url, '').includes(detail), `"${notes[0]}" tells ${detail}`);
 }
 
-/** That the text is refused with an InputError of exit code 1, which tells all of these. */
-async function assertRefused(promise: Promise<string>, ...details: string[]): Promise<void> {
+/** That the data are refused with an InputError of exit code 1, which tells all of these. */
+async function assertRefused(promise: Promise<string[]>, ...details: string[]): Promise<void> {
   await assert.rejects(promise, (error) => {
     assert.ok(error instanceof InputError && error.exitCode === 1, `${error}`);
     for (const detail of details) assert.ok(error.message.includes(detail), `${error} tells ${detail}`);
@@ -63,7 +62,7 @@ describe('Without a source and without input.txt', patience, () => {
     const server = await serve(t, names);
     const notes = listen(t);
     for (const time of ['first', 'second']) {
-      assert.equal(await loadText(undefined, folder, server.url), text, time);
+      assert.deepEqual(await loadDocuments(undefined, folder, server.url), documents, time);
       assert.deepEqual(await readFile(join(folder, 'input.txt')), names, time);
       assert.deepEqual(await readdir(folder), ['input.txt'], time);
     }
@@ -75,7 +74,9 @@ describe('Without a source and without input.txt', patience, () => {
   async function assertFallsBack(t: TestContext, url: string, detail: string, timeout?: number) {
     const folder = await temporaryFolder(t);
     const notes = listen(t);
-    assert.equal(await loadText(undefined, folder, url, timeout), builtInNames);
+    const fallBack = await loadDocuments(undefined, folder, url, timeout);
+    assert.deepEqual(fallBack, builtInNames);
+    assert.notEqual(fallBack, builtInNames); // it is a list that may be shuffled
     assertNoted(notes, detail, url);
     assert.deepEqual(await readdir(folder), []);
   }
@@ -91,9 +92,9 @@ describe('Without a source and without input.txt', patience, () => {
     ['a server that never answers', () => {}, '', 200],
     ['a server that stops in the middle', (_, response) => response.write(names), '', 200],
     ['a server that trickles', trickle, '', 200],
-    ['an answer that is over 100 MB and has no end', largeWithoutEnd, '100 MB', 60_000],
-    ['an answer that unpacks to over 100 MB', (_, response) =>
-      response.writeHead(200, { 'content-encoding': 'gzip' }).end(bomb), '100 MB', 60_000],
+    ['an answer of over 100 million characters that has no end', largeWithoutEnd, '100 million', 60_000],
+    ['an answer that unpacks to over 100 million characters', (_, response) =>
+      response.writeHead(200, { 'content-encoding': 'gzip' }).end(bomb), '100 million', 60_000],
   ];
   for (const [what, answer, detail, timeout] of failures) {
     test(`${what} leads to the built-in names`, async (t) => {
@@ -112,8 +113,8 @@ describe('Without a source and without input.txt', patience, () => {
     const folder = await temporaryFolder(t);
     const { url } = await serve(t, status(404));
     const notes = listen(t);
-    await loadText(undefined, folder, url.replace('//', '//anna:se@cret@'));
-    await loadText(undefined, folder, `${url}?\x1b[31m\r`);
+    await loadDocuments(undefined, folder, url.replace('//', '//anna:se@cret@'));
+    await loadDocuments(undefined, folder, `${url}?\x1b[31m\r`);
     assert.equal(notes.length, 2);
     for (const note of notes) {
       assert.ok(note.includes(new URL(url).host));
@@ -129,7 +130,7 @@ describe('Without a source and without input.txt', patience, () => {
     });
     await assertFallsBack(t, missing.url, '404');
     const { url } = await serve(t, 'zoë\n');
-    for (let i = 0; i < 3; i++) await loadText(url); // small ones, for garbage collection would close it, too
+    for (let i = 0; i < 3; i++) await loadDocuments(url); // small ones, for garbage collection would close it, too
     assert.equal(open, 0);
   });
 
@@ -137,15 +138,15 @@ describe('Without a source and without input.txt', patience, () => {
     const timers = () => process.getActiveResourcesInfo().filter((resource) => resource === 'Timeout').length;
     const { url } = await serve(t, names);
     const before = timers();
-    await loadText(url);
+    await loadDocuments(url);
     assert.equal(timers(), before);
   });
 
   test('a download may take a second, and not more than a minute', async (t) => {
     const { mock } = t.mock.method(AbortSignal, 'timeout', (_: number) => new AbortController().signal);
     const { url } = await serve(t, names);
-    await loadText(undefined, await temporaryFolder(t), url);
-    await loadText(url);
+    await loadDocuments(undefined, await temporaryFolder(t), url);
+    await loadDocuments(url);
     const timeouts = mock.calls.map((call) => call.arguments[0]);
     assert.ok(timeouts.length === 2 && timeouts.every((ms) => ms >= 1000 && ms <= 60_000), `${timeouts} ms`);
   });
@@ -154,7 +155,7 @@ describe('Without a source and without input.txt', patience, () => {
   async function assertNotKept(t: TestContext, folder: string, detail: string, meanwhile = async () => {}) {
     const { url } = await serve(t, (_, response) => void meanwhile().then(() => response.end(names)));
     const notes = listen(t);
-    assert.equal(await loadText(undefined, folder, url), text);
+    assert.deepEqual(await loadDocuments(undefined, folder, url), documents);
     assertNoted(notes, detail);
   }
 
@@ -180,8 +181,8 @@ describe('Without a source and without input.txt', patience, () => {
   test('on a disk that is full, no part of the download is kept, and it is used', async (t) => {
     const folder = await temporaryFolder(t);
     const { writeFile } = fs;
-    const full = t.mock.method(fs, 'writeFile', async (file: string, bytes: Uint8Array) => {
-      await writeFile(file, bytes.subarray(0, 10_000));
+    const full = t.mock.method(fs, 'writeFile', async (file: string, text: string) => {
+      await writeFile(file, text.slice(0, 10_000));
       throw new Error('ENOSPC');
     });
     t.after(() => (full.mock.restore(), syncBuiltinESMExports()));
@@ -199,7 +200,8 @@ describe('With input.txt in the folder', patience, () => {
     const notes = listen(t);
     for (const content of ['olivia\r\nava', '\uFEFFolivia\n', '<3\n', '< a >\n', 'ava\n<b>\n']) {
       await writeFile(file, content);
-      assert.equal(await loadText(undefined, folder, server.url), content.replace('\uFEFF', ''));
+      const lines = content.replace('\uFEFF', '').trim().split(/\s*\n/);
+      assert.deepEqual(await loadDocuments(undefined, folder, server.url), lines);
       assert.equal(await readFile(file, 'utf8'), content);
     }
     assert.deepEqual(await readdir(folder), ['input.txt']);
@@ -217,7 +219,7 @@ describe('With input.txt in the folder', patience, () => {
       const folder = await temporaryFolder(t);
       await make(join(folder, 'input.txt'));
       const server = await serve(t, names);
-      await assertRefused(loadText(undefined, folder, server.url), join(folder, 'input.txt'), detail);
+      await assertRefused(loadDocuments(undefined, folder, server.url), join(folder, 'input.txt'), detail);
       assert.deepEqual(await readdir(folder), ['input.txt']);
       assert.equal(server.requests(), 0);
     });
@@ -229,7 +231,7 @@ describe('With a source', patience, () => {
     const folder = await temporaryFolder(t, { 'input.txt': 'ava\n', 'other.txt': 'zoë\r\n' });
     const { url } = await serve(t, 'zoë\r\n');
     for (const source of [join(folder, 'other.txt'), url, url.replace('http', 'HTTP')]) {
-      assert.equal(await loadText(source, folder), 'zoë\r\n', source);
+      assert.deepEqual(await loadDocuments(source, folder), ['zoë'], source);
     }
     assert.deepEqual((await readdir(folder)).sort(), ['input.txt', 'other.txt']);
     assert.equal(await readFile(join(folder, 'input.txt'), 'utf8'), 'ava\n');
@@ -240,7 +242,7 @@ describe('With a source', patience, () => {
     const names = await serve(t, 'zoë\n'.repeat(1000));
     const silent = await serve(t, () => {});
     const refused = (source: string, ...details: string[]) =>
-      assertRefused(loadText(source, folder, names.url, 200), source, ...details);
+      assertRefused(loadDocuments(source, folder, names.url, 200), source, ...details);
     await refused(join(folder, 'missing.txt'), 'ENOENT');
     await refused('', 'ENOENT');
     await refused(folder, 'EISDIR');
@@ -248,6 +250,26 @@ describe('With a source', patience, () => {
     silent.stop();
     await refused(silent.url, 'ECONNREFUSED');
     assert.equal(names.requests(), 0);
+  });
+
+  test('a document is a line without the space around it, and a blank line is none', async (t) => {
+    const file = join(await temporaryFolder(t), 'lines.txt');
+    const cases: [what: string, text: string, documents: string[]][] = [
+      ['one a line', 'emma\nolivia\n', ['emma', 'olivia']],
+      ['no line end at the end', 'emma\nolivia', ['emma', 'olivia']],
+      ['line ends of Windows', 'emma\r\nolivia\r\n', ['emma', 'olivia']],
+      ['line ends of an old Mac', 'emma\rolivia\r', ['emma', 'olivia']],
+      ['all line ends', 'emma\r\nolivia\rava\nmia', ['emma', 'olivia', 'ava', 'mia']],
+      ['blank lines', '\n\nemma\n\r\n \t \nolivia\n\n', ['emma', 'olivia']],
+      ['space around', '  emma\t\n\tolivia \n', ['emma', 'olivia']],
+      ['space inside', 'mary ann\n', ['mary ann']],
+      ['order and repetition', 'mia\nemma\nmia\n', ['mia', 'emma', 'mia']],
+      ['no line end', 'a\u2028b\vc\fd\u0085e', ['a\u2028b\vc\fd\u0085e']],
+    ];
+    for (const [what, text, documents] of cases) {
+      await writeFile(file, text);
+      assert.deepEqual(await loadDocuments(file), documents, what);
+    }
   });
 
   const bad: [what: string, bytes: string | Buffer, ...details: string[]][] = [
@@ -267,23 +289,22 @@ describe('With a source', patience, () => {
   for (const [what, bytes, ...details] of bad) {
     test(`${what} is refused, in a file and from an address`, async (t) => {
       const file = join(await temporaryFolder(t, { 'bad.txt': bytes }), 'bad.txt');
-      await assertRefused(loadText(file), file, ...details);
+      await assertRefused(loadDocuments(file), file, ...details);
       const { url } = await serve(t, bytes);
-      await assertRefused(loadText(url), url, ...details);
+      await assertRefused(loadDocuments(url), url, ...details);
     });
   }
 
-  test('a file of more than 100 MB is refused, even if it has no end', async (t) => {
+  test('a file of more than 100 million characters is refused, even if it has no end', async (t) => {
     const file = join(await temporaryFolder(t, { 'large.txt': '' }), 'large.txt');
     await truncate(file, 1e8 + 1);
-    await assertRefused(loadText(file), file, '100 MB');
-    if (existsSync('/dev/zero')) await assertRefused(loadText('/dev/zero'), '/dev/zero', '100 MB');
+    await assertRefused(loadDocuments(file), file, '100 million');
+    if (existsSync('/dev/zero')) await assertRefused(loadDocuments('/dev/zero'), '/dev/zero', '100 million');
   });
 });
 
 test('The built-in names are 200 or more, each once, in small letters from a to z', () => {
-  const list = builtInNames.split('\n');
-  assert.ok(list.length >= 200, `${list.length}`);
-  assert.equal(new Set(list).size, list.length);
-  for (const name of list) assert.match(name, /^[a-z]+$/);
+  assert.ok(builtInNames.length >= 200, `${builtInNames.length}`);
+  assert.equal(new Set(builtInNames).size, builtInNames.length);
+  for (const name of builtInNames) assert.match(name, /^[a-z]+$/);
 });

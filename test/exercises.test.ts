@@ -13,8 +13,8 @@ type Exercise = { name: string; changes: [from: string, to: string][]; check: (g
 
 const train = (gpt: Gpt, numSteps: number, learningRate = 0.01, stopAfter = numSteps): number[] => {
   const random = new gpt.Random(42);
-  const documents = random.shuffle(gpt.splitDocuments(gpt.builtInNames));
-  const tokenizer = new gpt.Tokenizer(documents);
+  const documents = random.shuffle([...gpt.builtInNames]);
+  const tokenizer = gpt.createTokenizer(documents);
   const model = gpt.createModel({ ...defaults, numSteps, learningRate }, tokenizer.vocabSize, () => random.gauss(0, 0.08));
   const losses: number[] = [];
   for (const { step, loss } of gpt.train(model, tokenizer, documents)) {
@@ -44,21 +44,20 @@ const exercises: Exercise[] = [
   {
     name: 'pairs of characters',
     changes: [
-      ["    const characters = [...new Set(documents.join(''))];", `    const pairs = new Map<string, number>();
-    for (const document of documents) {
-      const letters = [...document];
-      for (let i = 1; i < letters.length; i++) {
-        const pair = letters[i - 1] + letters[i];
-        pairs.set(pair, (pairs.get(pair) ?? 0) + 1);
-      }
+      ["  const characters = [...new Set(documents.join(''))];", `  const pairs = new Map<string, number>();
+  for (const document of documents) {
+    const letters = [...document];
+    for (let i = 1; i < letters.length; i++) {
+      const pair = letters[i - 1] + letters[i];
+      pairs.set(pair, (pairs.get(pair) ?? 0) + 1);
     }
-    const [pair] = [...pairs].sort(([, m], [, n]) => n - m)[0];
-    const characters = [...new Set(documents.join('')), pair];`],
-      ['    for (const character of document) {', `    const pair = this.characters.find((character) => [...character].length === 2) ?? '';
-    for (const character of document.split(pair).flatMap((part, i) => (i > 0 ? [pair, ...part] : [...part]))) {`],
+  }
+  const [pair] = [...pairs].sort(([, m], [, n]) => n - m)[0];
+  const characters = [...new Set(documents.join('')), pair];`],
+      ['    for (const character of document) {', `    for (const character of document.split(pair).flatMap((part, i) => (i > 0 ? [pair, ...part] : [...part]))) {`],
     ],
     check: (gpt) => {
-      const tokenizer = new gpt.Tokenizer(['banana', 'bandana']);
+      const tokenizer = gpt.createTokenizer(['banana', 'bandana']);
       assert.equal(tokenizer.encode('banana').length, 6);
       const parts = tokenizer.encode('bandana').map((token) => tokenizer.characters[token] ?? '');
       assert.equal(parts.join(''), 'bandana');
@@ -164,7 +163,7 @@ const exercises: Exercise[] = [
     changes: [['choose(probabilities.map((p) => p.data), random.random())', `choose(probabilities.map(({ data: p }) =>
         (probabilities.filter(({ data: q }) => q > p).length < 1 ? p : 0)), random.random())`]], // k is 1 here
     check: (gpt) => {
-      const tokenizer = new gpt.Tokenizer([...'abcdefgh']);
+      const tokenizer = gpt.createTokenizer([...'abcdefgh']);
       const weights = new gpt.Random(2), random = new gpt.Random(1);
       const model = gpt.createModel(defaults, 9, () => weights.gauss(0, 0.5));
       const samples = Array.from({ length: 20 }, () => gpt.sample(model, tokenizer, random));

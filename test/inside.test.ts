@@ -3,10 +3,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import {
-  createModel, emptyCaches, evaluate, explainWord, gpt, holdOut, InputError, lossOf, softmax, tidy,
-  Tokenizer, value,
+  createModel, createTokenizer, emptyCaches, evaluate, explainWord, gpt, holdOut, InputError, lossOf, softmax,
+  tidy, value,
 } from '../micro_gpt.ts';
-import type { Config, Model } from '../micro_gpt.ts';
+import type { Config, Model, Tokenizer } from '../micro_gpt.ts';
 import { assertClose, defaults, numbersOf, randomModel } from './helpers.ts';
 
 /** A model that knows nothing: every token is as likely, and every position looks at all before it alike. */
@@ -43,7 +43,7 @@ test('to leave nothing to train on is an error, which counts the different docum
 });
 
 test('the evaluation tells the number of documents, and the loss of the model and of guessing', () => {
-  const tokenizer = new Tokenizer(['abcd']);
+  const tokenizer = createTokenizer(['abcd']);
   const model = randomModel(5);
   const heldOut = ['dab', 'bad', 'add'];
   const losses = heldOut.map((document) => lossOf(model, tokenizer.encode(document)).data);
@@ -62,7 +62,7 @@ const tables: [what: string, characters: string, blockSize: number, trained: str
 ];
 for (const [what, characters, blockSize, trained, heldOut, loss] of tables) {
   test(`the bigram table ${what}`, () => {
-    const tokenizer = new Tokenizer([characters]);
+    const tokenizer = createTokenizer([characters]);
     const model = evenModel(tokenizer.vocabSize, { blockSize });
     assertClose(evaluation(model, tokenizer, trained, heldOut)[3], loss, rounded);
   });
@@ -70,7 +70,7 @@ for (const [what, characters, blockSize, trained, heldOut, loss] of tables) {
 
 test('the evaluation counts characters and not documents, and of long ones what fits the block', () => {
   const model = randomModel(3, { blockSize: 3 });
-  const lossOn = (...documents: string[]) => evaluation(model, new Tokenizer(['ab']), [], documents)[1];
+  const lossOn = (...documents: string[]) => evaluation(model, createTokenizer(['ab']), [], documents)[1];
   const [short, long] = [lossOn('a'), lossOn('bab')];
   assert.ok(Math.abs(short - long) > 0.1, 'the mean over documents would be another');
   assertClose(lossOn('a', 'bab'), (2 * short + 3 * long) / 5, 2 * rounded);
@@ -79,14 +79,14 @@ test('the evaluation counts characters and not documents, and of long ones what 
 
 test('20,000 different characters are not too many for the bigram table', () => {
   const characters = String.fromCodePoint(...Array.from({ length: 20_000 }, (_, i) => 0x4e00 + i));
-  const tokenizer = new Tokenizer([characters]);
+  const tokenizer = createTokenizer([characters]);
   const model = evenModel(tokenizer.vocabSize, { nEmbd: 1, nHead: 1 });
   const losses = evaluation(model, tokenizer, ['一丁'], ['一丁']).slice(1);
   assertClose(losses, [Math.log(20_001), Math.log(20_001), Math.log(20_002 / 2)], rounded);
 });
 
 const nextSlot = () => tidy(() => value(0).slot);
-const tokenizer = new Tokenizer(['abc']);
+const tokenizer = createTokenizer(['abc']);
 const both = [
   ['evaluate', (model: Model) => evaluate(model, tokenizer, ['ab'], ['cab', 'b'])],
   ['explainWord', (model: Model) => explainWord(model, tokenizer, 'cab')],
@@ -113,7 +113,7 @@ for (const [name, call] of both) {
 
 describe('An explanation', () => {
   test('shows for each position the truth, its probability and loss, and the likeliest five', () => {
-    const tokenizer = new Tokenizer(['abcdefg']);
+    const tokenizer = createTokenizer(['abcdefg']);
     const model = randomModel(8, { nLayer: 2 });
     const { rows } = explain(model, tokenizer, 'bad');
     const caches = emptyCaches(model);
@@ -136,12 +136,12 @@ describe('An explanation', () => {
   });
 
   test('shades the map of each head by its weights, darkest for 1', () => {
-    const even = explain(evenModel(2, { nEmbd: 1, nHead: 1 }), new Tokenizer(['a']), 'a'.repeat(7));
+    const even = explain(evenModel(2, { nEmbd: 1, nHead: 1 }), createTokenizer(['a']), 'a'.repeat(7));
     assert.deepEqual(even.lines.slice(-8), // of n positions, each has a weight of 1 / n
       ['██', '▓▓▓▓', '▒▒▒▒▒▒', ...[4, 5, 6, 7].map((n) => '▒'.repeat(2 * n)), '░'.repeat(16)]
         .map((shades, i) => `${i === 0 ? '.' : 'a'} ${shades}`));
 
-    const tokenizer = new Tokenizer(['abc']);
+    const tokenizer = createTokenizer(['abc']);
     const model = randomModel(4, { nLayer: 2 });
     const { lines } = explain(model, tokenizer, 'cab');
     const caches = emptyCaches(model);
@@ -164,7 +164,7 @@ describe('An explanation', () => {
   function assertShown(shown: [character: string, columns: string][]): void {
     const word = shown.map(([character]) => character).join('');
     const { lines, rows } = explain(evenModel(shown.length + 1, { nEmbd: 1, nHead: 1, blockSize: 99 }),
-      new Tokenizer([word]), word);
+      createTokenizer([word]), word);
     const all = ['. ', ...shown.map(([, columns]) => columns), '. '];
     rows.forEach((row, i) => assert.ok(row.startsWith(`${all[i]}-> ${all[i + 1]} `), row));
     assert.equal(rows.length, all.length - 1);
@@ -187,7 +187,7 @@ describe('An explanation', () => {
 
   test('of up to 38 characters is at most 80 columns wide, with maps that are two blanks apart', () => {
     const columns = (line: string): number => [...line].reduce((n, c) => n + (/[李😀]/u.test(c) ? 2 : 1), 0);
-    const tokenizer = new Tokenizer(['abé李😀']);
+    const tokenizer = createTokenizer(['abé李😀']);
     for (const [length, across] of [[0, 4], [1, 4], [8, 3], [17, 2], [18, 1], [38, 1]]) {
       const word = [...'李a😀éb'.repeat(8)].slice(0, length).join('');
       const { lines, rows } = explain(evenModel(6, { nEmbd: 4, blockSize: 39 }), tokenizer, word);
@@ -203,16 +203,16 @@ describe('An explanation', () => {
   });
 
   test('of many heads keeps their titles apart', () => {
-    const { lines } = explain(evenModel(2, { nEmbd: 10, nHead: 10, nLayer: 100 }), new Tokenizer(['a']), 'a');
+    const { lines } = explain(evenModel(2, { nEmbd: 10, nHead: 10, nLayer: 100 }), createTokenizer(['a']), 'a');
     const titles = lines.filter((line) => line.startsWith('layer')).flatMap((line) => line.split(/ {2,}/));
     assert.equal(titles.length, 1000);
     assert.equal(titles.at(-1), 'layer 100, head 10');
   });
 
   test('of a word that is longer than the block tells and shows what fits', () => {
-    const { title, rows } = explain(randomModel(4, { blockSize: 3 }), new Tokenizer(['abc']), 'cabbage');
+    const { title, rows } = explain(randomModel(4, { blockSize: 3 }), createTokenizer(['abc']), 'cabbage');
     assert.ok(title.includes('"cab"'), title);
-    assert.doesNotMatch(explainWord(randomModel(3), new Tokenizer(['a\x1b']), 'a\x1b'), /\x1b/);
+    assert.doesNotMatch(explainWord(randomModel(3), createTokenizer(['a\x1b']), 'a\x1b'), /\x1b/);
     assert.deepEqual(rows.map((row) => row.slice(0, 6)), ['. -> c', 'c -> a', 'a -> b']);
   });
 });

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
-  adam, createModel, emptyCaches, gpt, InputError, lossOf, parameters, Random, sample, softmax, tidy, Tokenizer,
+  adam, createModel, createTokenizer, emptyCaches, gpt, InputError, lossOf, parameters, Random, sample, softmax, tidy,
   train, value,
 } from '../micro_gpt.ts';
-import type { Config, Model } from '../micro_gpt.ts';
+import type { Config, Model, Tokenizer } from '../micro_gpt.ts';
 import { assertClose, defaults, numbersOf, randomModel } from './helpers.ts';
 
 const documents = ['ab', 'cab', 'b'];
-const tokenizer = new Tokenizer(documents);
+const tokenizer = createTokenizer(documents);
 const settings: Partial<Config> = { nEmbd: 8, nHead: 2, blockSize: 6, numSteps: 10 };
 const modelWith = (changes: Partial<Config> = {}, vocabSize = tokenizer.vocabSize, seed = 1): Model =>
   randomModel(vocabSize, { ...settings, ...changes }, seed);
@@ -159,7 +159,7 @@ test('the same seed gives the same losses, and another seed gives others', () =>
 });
 
 test('a model trained on one word knows it by heart, and says it', () => {
-  const tokenizer = new Tokenizer(['hello']);
+  const tokenizer = createTokenizer(['hello']);
   const model = modelWith({ numSteps: 100, learningRate: 0.03, temperature: 0.1 }, tokenizer.vocabSize);
   const losses = [...train(model, tokenizer, ['hello'])].map(({ loss }) => loss);
   assert.ok(losses[0] > 1 && losses[99] < 0.05, `from ${losses[0]} to ${losses[99]}`);
@@ -183,7 +183,7 @@ function modelWithLogits(logits: number[], changes: Partial<Config>): Model {
   model.lmHead.forEach(([x], i) => { x.data = logits[i]; });
   return model;
 }
-const ab = new Tokenizer(['ab']);
+const ab = createTokenizer(['ab']);
 
 /** How large a part of 5000 samples each document makes up. */
 function frequencies(model: Model, tokenizer: Tokenizer): (document: string) => number {
