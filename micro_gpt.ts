@@ -587,8 +587,7 @@ export function explainWord(model: Model, tokenizer: Tokenizer, word: string): s
     return wide.test(character) ? character : `${character} `;
   };
   const percent = (p: number) => `${Math.round(100 * p)}%`.padStart(4);
-  const bar = (eighths: number) => // in four columns
-    ('█'.repeat(eighths / 8) + ' ▏▎▍▌▋▊▉'[eighths % 8]).slice(0, 4).padEnd(4);
+  const bar = (eighths: number) => ('█'.repeat(eighths / 8) + ' ▏▎▍▌▋▊▉'[eighths % 8]).slice(0, 4).padEnd(4);
   return tidy(() => {
     const caches = emptyCaches(model);
     const table = tokens.slice(1).map((next, position) => {
@@ -639,13 +638,14 @@ async function watch(training: ReturnType<typeof train>, numSteps: number, vocab
   let stepsDone = 0, stopped = false, turnAt = 0;
   const start = performance.now();
   const label = (step: number) => `step ${String(step).padStart(4)} / ${String(numSteps).padStart(4)}`;
-  const progress = (perSecond: number) => [
-    label(stepsDone), `loss ${mean(losses.slice(-50)).toFixed(4)}`,
-    blocks(means(losses.slice(-1600), 16), guessing, 1)[0], // not all, or this would get slow
-    `${perSecond.toFixed(0)} steps/s`, `${((numSteps - stepsDone) / perSecond).toFixed(0)} s left`,
-  ].join(' | ').slice(0, columns());
-  const show = (now: number) => {
-    process.stdout.write(redraws ? `\r${progress((1000 * stepsDone) / (now - start))}\x1b[K` : lines);
+  const show = () => {
+    const perSecond = (1000 * stepsDone) / (performance.now() - start);
+    const progress = () => [
+      label(stepsDone), `loss ${mean(losses.slice(-50)).toFixed(4)}`,
+      blocks(means(losses.slice(-1600), 16), guessing, 1)[0], // not of all, which would get slow
+      `${perSecond.toFixed(0)} steps/s`, `${((numSteps - stepsDone) / perSecond).toFixed(0)} s left`,
+    ].join(' | ').slice(0, columns());
+    process.stdout.write(redraws ? `\r${progress()}\x1b[K` : lines); // [K clears the rest of the line
     lines = '';
   };
   const stop = () => { stopped = true; };
@@ -658,13 +658,13 @@ async function watch(training: ReturnType<typeof train>, numSteps: number, vocab
       const now = performance.now();
       if (now < turnAt) continue;
       turnAt = now + 20;
-      show(now);
+      show();
       await nextTurn(); // lets Ctrl-C and a closed pipe get through
       if (stopped) break;
     }
   } finally {
     process.off('SIGINT', stop);
-    if (stepsDone > 0) show(performance.now());
+    if (stepsDone > 0) show();
     if (losses.length > 0) print('');
   }
   if (losses.length > 0 && columns() > 58) print(curve(losses, guessing, columns() - 6));
@@ -725,7 +725,7 @@ async function download(url: string, timeout: number, atLeast?: number): Promise
     await response.body?.cancel(); // or the page that comes with a 404 would keep us waiting
     throw new Error(`the answer was ${response.status}, not 200`);
   } catch (error) {
-    const { message, cause } = error as Error & { cause?: NodeJS.ErrnoException };
+    const { message, cause } = error as Error & { cause?: NodeJS.ErrnoException }; // message: "fetch failed"
     throw new InputError(`cannot use ${url}: ${cause?.message || cause?.code || message}`);
   }
 }
