@@ -9,9 +9,9 @@
  *
  *   npx -y tsx micro_gpt.ts            (with --help for the options)
  *
- * It prints the same losses and the same names as Andrej Karpathy's microgpt, in Python, to the last digit:
+ * From the same list, it prints the same losses and names as Andrej Karpathy's microgpt, in Python:
  * https://karpathy.github.io/2026/02/12/microgpt/. Sections 1 to 7, read from top to bottom, are the GPT.
- * Sections A to G make it pleasant to use, and you can stop before them.
+ * Sections A to G do everything else, and you can stop before them.
  *
  *   1 Hyperparameters   2 Tokenizer   3 Autograd   4 Model   5 Training   6 Sampling   7 Main
  *   A Random numbers   B Command line   C Looking inside   D Terminal   E Downloading   F Names   G Start */
@@ -47,7 +47,7 @@ export function createTokenizer(documents: string[]) {
   characters.sort((a, b) => a.codePointAt(0)! - b.codePointAt(0)!);
   const tokens = new Map(characters.map((character, token) => [character, token]));
   const bos = characters.length;
-  /** BOS, the document's tokens, BOS. At most blockSize + 1, as the last one is only guessed, never read. */
+  /** BOS, the document's tokens, BOS. At most blockSize + 1 of them, which makes blockSize guesses. */
   function encode(document: string, blockSize = Infinity): number[] {
     const encoded = [bos];
     for (const character of document) {
@@ -65,7 +65,7 @@ export type Tokenizer = ReturnType<typeof createTokenizer>;
 // ---- 3a. Autograd: the idea ---------------------------------------------------------------------
 // In: arithmetic on Values, numbers that remember how they were made. Out: their gradients.
 //
-// Training asks of each parameter: if it grew by a tiny amount, how many times as much would the loss
+// Training asks of each parameter: if it grew by a tiny amount, how many times that would the loss
 // grow? This is the derivative of the loss, called the gradient of the parameter. An operation
 // knows its own derivatives, which we call rates: how fast its result grows with one operand while the
 // other holds still. For a * b, the rate for a is b. Along a chain of operations, rates multiply (the
@@ -99,7 +99,7 @@ type Operand = Value | number; // a plain number is a constant, which has no slo
 const plain = (x: Operand): number => (typeof x === 'number' ? x : x.data);
 const slotOf = (x: Operand): number => (typeof x === 'number' ? 0 : x.slot);
 
-/** Writes a result to the tape, with its operands and its rates for them. (The last, n, is for 3b.) */
+/** Writes a result to the tape, with its operands and its rates for them. (n and products are for 3b.) */
 function record(result: number, a: Operand = 0, aRate = 0, b: Operand = 0, bRate = 0, n = 0): Value {
   if (nextSlot === room) throw new InputError('model too large; lower --n-embd, --n-layer or --block-size');
   data[nextSlot] = result;
@@ -156,7 +156,7 @@ export function tidy<T>(body: () => T): T {
 // ---- 3b. Autograd: sums of products -------------------------------------------------------------
 // What we have so far could train the GPT, but slowly. Nearly all of its work is sums of products,
 // a[0] * b[0] + a[1] * b[1] + ... With n products, that takes 2 * n - 1 slots. Here the whole sum gets
-// one. It notes only where a and b begin, and how long they are. So the Values of a list must be
+// one. It notes only where a and b begin, and how long they are. So lists that go into a dot must be
 // neighbours on the tape. A .map() makes neighbours if it does one operation, not two.
 
 export type Vector = readonly Value[]; // neighbours on the tape
@@ -172,7 +172,7 @@ export function dot(a: Vector, b: Vector): Value {
   }
   let total = 0;
   for (let i = 0; i < n; i++) total += data[p + i] * data[q + i];
-  return record(total, a[0], 0, b[0], 0, n); // dotBackward() knows the rates
+  return record(total, a[0], 0, b[0], 0, n); // for the rates, see dotBackward()
 }
 /** Passes the grad of a dot on to both lists. The rate for a factor is the other factor. */
 function dotBackward(slot: number): void {
@@ -189,7 +189,7 @@ function dotBackward(slot: number): void {
 //
 //   x = what the token means + what its position means    (looked up in two tables)
 //   in each layer:
-//     x = x + what earlier positions have to say          (attention)
+//     x = x + what this and earlier positions tell        (attention)
 //     x = x + what this position makes of that            (MLP, multi-layer perceptron)
 //   logits = how well x matches each token of the vocabulary
 //
@@ -219,16 +219,16 @@ export function softmax(scores: readonly Value[]): Vector {
 }
 
 /** Scales x to a root mean square of 1: `rmsnorm([3, 4])` = [0.8485, 1.1314]. Every layer adds to x, so
- * x grows. Attention and the MLP get a copy of fixed size, or their sums would grow too. (attention()
- * tells why that is bad.) 1e-5 prevents a division by 0. (Zhang and Sennrich 2019.) (n) -> (n) */
+ * x tends to grow. Attention and the MLP get a copy of fixed size, or their dots would grow too. (See
+ * attention() for why that is bad.) 1e-5 prevents a division by 0. (Zhang and Sennrich 2019.) (n) -> (n) */
 export function rmsnorm(x: Vector): Vector {
   const scale = dot(x, x).div(x.length).add(1e-5).pow(-0.5);
   return x.map((xi) => xi.mul(scale));
 }
 
 /** The parameters, in matrices of (rows, columns). draw() gives each a small random number to start
- * from. If they all started equal, they would get equal gradients, and stay equal for ever. The order
- * of the matrices matters too, as it decides which random number each parameter gets. */
+ * from. If all were equal, so would be all numbers of x, and with equal gradients they would stay so, 16
+ * doing the work of one. The order of the matrices decides which random number each parameter gets. */
 export function createModel(config: Config, vocabSize: number, draw: () => number) {
   const matrix = (rows: number, columns: number): Matrix =>
     Array.from({ length: rows }, () => Array.from({ length: columns }, () => value(draw())));
@@ -255,8 +255,8 @@ export const parameters = ({ wte, wpe, lmHead, layers }: Model): Value[] =>
   [wte, wpe, lmHead, ...layers.flatMap((layer) => Object.values(layer))].flat(2);
 
 // The KV cache: what attention(), below, keeps of each position. That is its key and its value,
-// explained there, and its weights, for --explain. Later positions change none of it.
-type Cache = { keys: Matrix[]; values: Vector[]; weights: Matrix[] };
+// explained there, and its attention weights, for --explain. Later positions change none of it.
+type Cache = { keys: Matrix[]; values: Vector[]; weights: Matrix[] }; // keys and weights by head
 /** What a document starts with: for each layer, a cache without positions. */
 export const emptyCaches = (model: Model): Cache[] =>
   model.layers.map(() => ({ keys: [], values: [], weights: [] }));
@@ -277,8 +277,9 @@ function attention(x: Vector, layer: Layer, cache: Cache, nHead: number): Vector
   const queries = split(linear(layer.wq, x));
   cache.keys.push(split(linear(layer.wk, x)));
   cache.values.push(linear(layer.wv, x));
-  // Four times as many products make a dot about twice as large, as some cancel out. So we divide by the
-  // root of their number. If scores were large, one weight would be nearly 1, and gradients nearly 0.
+  // Four times as many products make a dot only about twice as large, as some cancel out. So we divide
+  // by the root of their number. With large scores, one weight would be nearly 1, and small changes would
+  // hardly move it, so its gradient would be almost 0.
   const weights = queries.map((query, head) => // (nHead, positions)
     softmax(cache.keys.map((key) => dot(query, key[head]).div(Math.sqrt(headDim)))));
   cache.weights.push(weights);
@@ -297,9 +298,9 @@ const mlp = (x: Vector, layer: Layer): Vector => linear(layer.fc2, linear(layer.
 /** The logits for the token that comes next. Call it position by position, with the same caches. Each
  * part of a layer adds to x, and does not replace it, so nothing that x knows is lost. (This x is
  * called the residual stream.) A sum has rates of 1, so gradients come back through it unchanged.
- * Without the sums, rates below 1 would multiply layer by layer, and gradients could fade away. */
+ * Without the sums, they could shrink with each layer, and fade away. */
 export function gpt(model: Model, token: number, position: number, caches: Cache[]): Vector {
-  let x = rmsnorm(add(model.wte[token], model.wpe[position])); // x itself, so that all start at one size
+  let x = rmsnorm(add(model.wte[token], model.wpe[position])); // not a copy: each x starts at this size
   model.layers.forEach((layer, i) => {
     x = add(x, attention(rmsnorm(x), layer, caches[i], model.config.nHead));
     x = add(x, mlp(rmsnorm(x), layer));
@@ -327,8 +328,8 @@ export function lossOf(model: Model, tokens: number[]): Value {
  * the gradient it takes m, a running mean of gradients, so that one odd document counts little. (2) It
  * divides by the root of v, a running mean of squared gradients. That root is the usual size of the
  * gradient, so parameters with small gradients keep up. A running mean is
- * beta * old + (1 - beta) * new. The 0 that it starts from still has a weight of beta ** step. Dividing
- * by the rest, 1 - beta ** step, takes it out. epsilon prevents 0 / 0. */
+ * beta * old + (1 - beta) * new. It starts at 0, and so it is too small at first: after one step, m is
+ * 0.15 times the gradient. Dividing by 1 - beta ** step makes up for that. epsilon prevents 0 / 0. */
 export function adam(parameters: Value[], beta1 = 0.85, beta2 = 0.99, epsilon = 1e-8) {
   const m = new Float64Array(parameters.length), v = new Float64Array(parameters.length);
   let step = 0;
@@ -427,13 +428,13 @@ export async function main(args: string[]): Promise<void> {
 }
 
 // ---- A. Random numbers --------------------------------------------------------------------------
-// In: a seed. Out: the random numbers that Python makes of it, as the original's output needs.
+// In: a seed. Out: the random numbers that Python makes of it. Others would lead to other names.
 
 /** Python's random.Random: the Mersenne Twister MT19937 (Matsumoto and Nishimura 1998), and what CPython
- * makes of its words. Throws a RangeError unless the seed is a whole number from 0 to 2 ** 53 - 1. */
+ * makes of its output. Throws a RangeError unless the seed is a whole number from 0 to 2 ** 53 - 1. */
 export class Random {
   readonly #state = new Uint32Array(624);
-  #next = 0; // the word of the state that is replaced next
+  #next = 0; // which number of the state is replaced next
   readonly #spare: number[] = []; // gauss() makes two numbers at a time
   constructor(seed: number) {
     if (!Number.isSafeInteger(seed) || seed < 0) throw new RangeError(`${seed} cannot be a seed`);
@@ -476,8 +477,8 @@ export class Random {
   /** Puts the items into a random order, in place, and returns them. */
   shuffle<T>(items: T[]): T[] {
     for (let i = items.length - 1; i > 0; i--) {
-      let j = i + 1;
-      while (j > i) j = this.#bits(32 - Math.clz32(i + 1)); // as many bits as i + 1 has, until it fits
+      let j: number;
+      do j = this.#bits(32 - Math.clz32(i + 1)); while (j > i); // of as many bits as i + 1 has
       [items[i], items[j]] = [items[j], items[i]];
     }
     return items;
@@ -485,7 +486,7 @@ export class Random {
 }
 
 // ---- B. Command line ----------------------------------------------------------------------------
-// In: the words after the command. Out: the settings. (The GPT needs no imports: they begin here.)
+// In: the words after the command. Out: the settings. (Sections 1 to 6 need no imports.)
 import { createReadStream, existsSync, realpathSync } from 'node:fs';
 import { link, rm, writeFile } from 'node:fs/promises';
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -552,7 +553,7 @@ export function holdOut(documents: string[], count: number) {
   return { training: documents.filter((document) => !heldOut.has(document)), heldOut: [...heldOut] };
 }
 
-/** A loss, if it is a number. */
+/** Gives back a loss. Throws an InputError if it is no number, or infinite. */
 function finite(loss: number): number {
   if (!Number.isFinite(loss)) throw new InputError(`the loss is ${loss}; lower --learning-rate`);
   return loss;
@@ -580,7 +581,7 @@ export function evaluate(model: Model, tokenizer: Tokenizer, trained: string[], 
 export function explainWord(model: Model, tokenizer: Tokenizer, word: string): string {
   const tokens = tokenizer.encode(word, model.config.blockSize);
   const n = tokens.length - 1;
-  const wide = // in a terminal; but marks are not, as we show them on a circle
+  const wide = // what takes two columns, roughly; marks do not, as we put them on a ◌
     /(?!\p{M})[\p{EPres}\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uff00-\uff60\u{20000}-\u{3ffff}]/u;
   const show = (token: number) => { // in two columns
     const character = (tokenizer.characters[token] ?? '.').replace(/\p{M}/u, '◌$&').replace(/\p{C}/u, '·');
@@ -629,7 +630,7 @@ const describe = (character: string): string =>
 /** Prints the steps; on a terminal, in one line that redraws, and then a curve. Returns how many it did. */
 async function watch(training: ReturnType<typeof train>, numSteps: number, vocabSize: number) {
   const columns = () => Math.min(process.stdout.columns || 80, 80) - 1;
-  // hasColors() looks at NO_COLOR and TERM. Deno would stop and ask the user whether we may.
+  // Where there are no colors (TERM=dumb), nothing may redraw. Deno would ask the user before it looks.
   const canRedraw = process.versions.deno || process.stdout.hasColors?.();
   const redraws = process.stdout.isTTY && canRedraw && columns() > 58;
   const guessing = Math.log(vocabSize); // the loss of guessing evenly
@@ -638,13 +639,12 @@ async function watch(training: ReturnType<typeof train>, numSteps: number, vocab
   let stepsDone = 0, stopped = false, turnAt = 0;
   const start = performance.now();
   const label = (step: number) => `step ${String(step).padStart(4)} / ${String(numSteps).padStart(4)}`;
+  const progress = (perSecond = (1000 * stepsDone) / (performance.now() - start)) => [
+    label(stepsDone), `loss ${mean(losses.slice(-50)).toFixed(4)}`,
+    blocks(means(losses.slice(-1600), 16), guessing, 1)[0], // not of all, which would get slow
+    `${perSecond.toFixed(0)} steps/s`, `${((numSteps - stepsDone) / perSecond).toFixed(0)} s left`,
+  ].join(' | ').slice(0, columns());
   const show = () => {
-    const perSecond = (1000 * stepsDone) / (performance.now() - start);
-    const progress = () => [
-      label(stepsDone), `loss ${mean(losses.slice(-50)).toFixed(4)}`,
-      blocks(means(losses.slice(-1600), 16), guessing, 1)[0], // not of all, which would get slow
-      `${perSecond.toFixed(0)} steps/s`, `${((numSteps - stepsDone) / perSecond).toFixed(0)} s left`,
-    ].join(' | ').slice(0, columns());
     process.stdout.write(redraws ? `\r${progress()}\x1b[K` : lines); // [K clears the rest of the line
     lines = '';
   };
@@ -673,20 +673,20 @@ async function watch(training: ReturnType<typeof train>, numSteps: number, vocab
 
 /** The losses as a curve in blocks, from the lowest up to that of guessing evenly. */
 function curve(losses: number[], guessing: number, width: number): string {
-  const columns = means(losses, width);
+  const points = means(losses, width);
   const label = (loss: number) => loss.toFixed(2).padStart(5);
   return ['', `${label(guessing)}┬${' guessing evenly '.padEnd(width, '┄')}`,
-    ...blocks(columns, guessing, 5).map((row) => `     │${row}`),
-    `${label(Math.min(...columns, guessing))}┴${'─'.repeat(width)}`,
+    ...blocks(points, guessing, 5).map((row) => `     │${row}`),
+    `${label(Math.min(...points, guessing))}┴${'─'.repeat(width)}`,
     `      step 1${`step ${losses.length}`.padStart(width - 6)}`].join('\n');
 }
-/** Columns of blocks, in rows of text. */
-function blocks(columns: number[], highest: number, height: number): string[] {
-  const lowest = Math.min(...columns, highest);
+/** A column of blocks for each point, in rows of text. */
+function blocks(points: number[], highest: number, height: number): string[] {
+  const lowest = Math.min(...points, highest);
   const part = (x: number) => (x < highest ? (x - lowest) / (highest - lowest) : 1);
   const block = (x: number, below: number) => // in eighths of a row
     ' ▁▂▃▄▅▆▇█'[Math.max(0, Math.min(8, Math.round(8 * height * part(x)) - 8 * below))];
-  return Array.from({ length: height }, (_, row) => columns.map((x) => block(x, height - 1 - row)).join(''));
+  return Array.from({ length: height }, (_, row) => points.map((x) => block(x, height - 1 - row)).join(''));
 }
 const mean = (numbers: number[]): number => numbers.reduce((a, b) => a + b) / numbers.length;
 /** The means of n equal stretches of a list. (They share numbers at their edges, if they must.) */
@@ -744,7 +744,7 @@ export async function loadDocuments(source?: string, folder = '.', url = namesUr
   const names = await download(url, timeout, 1000) // it has 32,033
     .catch(({ message }: InputError) => note(`${message}; using the names built into this file`));
   if (!names) return [...builtInNames];
-  // Written beside it and then linked, input.txt is there as a whole or not at all, and replaces nothing.
+  // Linked when all of it is written, input.txt is never there in part, and never replaces another.
   const temporary = `${file}.${process.pid}.tmp`;
   await writeFile(temporary, names.join('\n')).then(() => link(temporary, file))
     .catch((error: Error) => note(`cannot keep names.txt: ${error.message}`));
