@@ -65,11 +65,11 @@ export type Tokenizer = ReturnType<typeof createTokenizer>;
 // ---- 3a. Autograd: the idea ---------------------------------------------------------------------
 // In: arithmetic on Values, numbers that remember how they were made. Out: their gradients.
 //
-// Training asks of each parameter: if it grew by a tiny amount, how many times that would the loss
-// grow? This is the derivative of the loss, called the gradient of the parameter. An operation
-// knows its own derivatives, which we call rates: how fast its result grows with one operand while the
-// other holds still. For a * b, the rate for a is b. Along a chain of operations, rates multiply (the
-// chain rule). Where a Value is used twice, both uses count, so they add up.
+// Training asks of each parameter: if it grew a little, how fast would the loss grow? If 0.01 more of
+// it made the loss 0.03 larger, the answer would be 3. This is the derivative of the loss, called the
+// gradient of the parameter. An operation knows its own derivatives, which we call rates: how fast its
+// result grows with one operand while the other holds still. For a * b, the rate for a is b. Along a
+// chain of operations, rates multiply (the chain rule). Where a Value is used twice, both uses add up.
 //
 // Each result is written to a tape, in the next free slot. Here is the tape of (a * 3 + b) * a, for
 // a = 2 and b = 4. Read its data from the top down, but its grads from the bottom up:
@@ -94,7 +94,7 @@ const left = new Int32Array(room); //        the slot of its first operand; 0 if
 const right = new Int32Array(room); //       the slot of its second operand; 0 if there is none
 const leftRate = new Float64Array(room); //  how fast it grows with its first operand
 const rightRate = new Float64Array(room); // how fast it grows with its second operand
-let nextSlot = 1; //                         the first free slot; 0 is a waste bin, which nobody reads
+let nextSlot = 1; //                         the first free slot; 0 is a waste bin for grads
 type Operand = Value | number; // a plain number is a constant, which has no slot and no gradient
 const plain = (x: Operand): number => (typeof x === 'number' ? x : x.data);
 const slotOf = (x: Operand): number => (typeof x === 'number' ? 0 : x.slot);
@@ -156,8 +156,8 @@ export function tidy<T>(body: () => T): T {
 // ---- 3b. Autograd: sums of products -------------------------------------------------------------
 // What we have so far could train the GPT, but slowly. Nearly all of its work is sums of products,
 // a[0] * b[0] + a[1] * b[1] + ... With n products, that takes 2 * n - 1 slots. Here the whole sum gets
-// one. It notes only where a and b begin, and how long they are. So lists that go into a dot must be
-// neighbours on the tape. A .map() makes neighbours if it does one operation, not two.
+// one. It notes only where a and b begin, and how long they are. So the Values of such a list must be
+// neighbours on the tape. A .map() of one operation makes neighbours. One of two leaves gaps.
 
 export type Vector = readonly Value[]; // neighbours on the tape
 export type Matrix = readonly Vector[]; // its rows
@@ -219,15 +219,15 @@ export function softmax(scores: readonly Value[]): Vector {
 }
 
 /** Scales x to a root mean square of 1: `rmsnorm([3, 4])` = [0.8485, 1.1314]. Every layer adds to x, so
- * x tends to grow. Attention and the MLP get a copy of fixed size, or their dots would grow too. (See
- * attention() for why that is bad.) 1e-5 prevents a division by 0. (Zhang and Sennrich 2019.) (n) -> (n) */
+ * x tends to grow. Attention and the MLP get a copy of fixed size, so that their dots stay small enough
+ * to learn from. 1e-5 prevents a division by 0. (Zhang and Sennrich 2019.) (n) -> (n) */
 export function rmsnorm(x: Vector): Vector {
   const scale = dot(x, x).div(x.length).add(1e-5).pow(-0.5);
   return x.map((xi) => xi.mul(scale));
 }
 
 /** The parameters, in matrices of (rows, columns). draw() gives each a small random number to start
- * from. If all were equal, so would be all numbers of x, and with equal gradients they would stay so, 16
+ * from. If all were equal, the 16 numbers of x would be too, and would get equal gradients for ever: 16
  * doing the work of one. The order of the matrices decides which random number each parameter gets. */
 export function createModel(config: Config, vocabSize: number, draw: () => number) {
   const matrix = (rows: number, columns: number): Matrix =>
@@ -256,7 +256,7 @@ export const parameters = ({ wte, wpe, lmHead, layers }: Model): Value[] =>
 
 // The KV cache: what attention(), below, keeps of each position. That is its key and its value,
 // explained there, and its attention weights, for --explain. Later positions change none of it.
-type Cache = { keys: Matrix[]; values: Vector[]; weights: Matrix[] }; // keys and weights by head
+type Cache = { keys: Matrix[]; values: Vector[]; weights: Matrix[] }; // keys, weights: [position][head]
 /** What a document starts with: for each layer, a cache without positions. */
 export const emptyCaches = (model: Model): Cache[] =>
   model.layers.map(() => ({ keys: [], values: [], weights: [] }));
@@ -278,13 +278,13 @@ function attention(x: Vector, layer: Layer, cache: Cache, nHead: number): Vector
   cache.keys.push(split(linear(layer.wk, x)));
   cache.values.push(linear(layer.wv, x));
   // Four times as many products make a dot only about twice as large, as some cancel out. So we divide
-  // by the root of their number. With large scores, one weight would be nearly 1, and small changes would
-  // hardly move it, so its gradient would be almost 0.
+  // by the root of their number. With large dots, one weight would be nearly 1, and small changes would
+  // hardly move it. The dots would get almost no gradient.
   const weights = queries.map((query, head) => // (nHead, positions)
     softmax(cache.keys.map((key) => dot(query, key[head]).div(Math.sqrt(headDim)))));
   cache.weights.push(weights);
-  // Column i holds number i of each position's value. A dot with the weights of its head (i / headDim,
-  // rounded down) gives their mean. A dot needs neighbours, so mul(1) copies them side by side.
+  // The mean goes number by number. Column i holds number i of each value. A dot with the weights of
+  // its head (i / headDim, rounded down) gives the mean. mul(1) makes copies that are neighbours.
   const columns = x.map((_, i) => cache.values.map((v) => v[i].mul(1))); // (nEmbd, positions)
   const heard = columns.map((column, i) => dot(weights[Math.floor(i / headDim)], column)); // (nEmbd)
   return linear(layer.wo, heard);
@@ -296,11 +296,11 @@ function attention(x: Vector, layer: Layer, cache: Cache, nHead: number): Vector
 const mlp = (x: Vector, layer: Layer): Vector => linear(layer.fc2, linear(layer.fc1, x).map((h) => h.relu()));
 
 /** The logits for the token that comes next. Call it position by position, with the same caches. Each
- * part of a layer adds to x, and does not replace it, so nothing that x knows is lost. (This x is
+ * part of a layer adds to x, and does not replace it, so what x knows can stay in it. (This x is
  * called the residual stream.) A sum has rates of 1, so gradients come back through it unchanged.
  * Without the sums, they could shrink with each layer, and fade away. */
 export function gpt(model: Model, token: number, position: number, caches: Cache[]): Vector {
-  let x = rmsnorm(add(model.wte[token], model.wpe[position])); // not a copy: each x starts at this size
+  let x = rmsnorm(add(model.wte[token], model.wpe[position])); // x itself, so that every x starts at size 1
   model.layers.forEach((layer, i) => {
     x = add(x, attention(rmsnorm(x), layer, caches[i], model.config.nHead));
     x = add(x, mlp(rmsnorm(x), layer));
