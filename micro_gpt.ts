@@ -10,11 +10,11 @@
  *   npx -y tsx micro_gpt.ts            (with --help for the options)
  *
  * From the same list, it prints the same losses and names as Andrej Karpathy's microgpt, in Python:
- * https://karpathy.github.io/2026/02/12/microgpt/. Sections 1 to 7, read from top to bottom, are the GPT.
- * Sections A to G do everything else, and you can stop before them.
+ * https://karpathy.github.io/2026/02/12/microgpt/. (A terminal shows the mean of the last 50 losses.)
+ * Sections 1 to 7, read from top to bottom, are the GPT. You can stop before A to F, which do the rest.
  *
  *   1 Hyperparameters   2 Tokenizer   3 Autograd   4 Model   5 Training   6 Sampling   7 Main
- *   A Random numbers   B Command line   C Looking inside   D Terminal   E Downloading   F Names   G Start */
+ *   A Random numbers   B Command line   C Looking inside   D Terminal   E Documents   F Start */
 
 // ---- 1. Hyperparameters -------------------------------------------------------------------------
 // We choose these before training. Training then finds the parameters, the numbers that a model is made
@@ -43,7 +43,7 @@ export type Config = Record<keyof typeof hyperparameters, number>;
  * first letter from. It also goes after each document, where another one could begin. From that the
  * model learns where names end. `createTokenizer(['ava']).encode('ava')` = [2, 0, 1, 0, 2] */
 export function createTokenizer(documents: string[]) {
-  const characters = [...new Set(documents.join(''))]; // code points, so an emoji counts as one
+  const characters = [...new Set(documents.join(''))]; // code points, so 😀 counts as one
   characters.sort((a, b) => a.codePointAt(0)! - b.codePointAt(0)!);
   const tokens = new Map(characters.map((character, token) => [character, token]));
   const bos = characters.length;
@@ -346,7 +346,7 @@ export function adam(parameters: Value[], beta1 = 0.85, beta2 = 0.99, epsilon = 
   };
 }
 
-/** Trains on one document a step, round and round. Yields each step and its loss; its caller may stop. */
+/** Trains on one document a step, round and round. Yields the loss of each step; its caller may stop. */
 export function* train(model: Model, tokenizer: Tokenizer, documents: string[]) {
   const { numSteps, learningRate, blockSize } = model.config;
   const update = adam(parameters(model));
@@ -359,7 +359,7 @@ export function* train(model: Model, tokenizer: Tokenizer, documents: string[]) 
     });
     if (!Number.isFinite(loss)) throw new InputError(`step ${step + 1}: loss ${loss}; lower --learning-rate`);
     update(learningRate * (1 - step / numSteps)); // large steps to get there, small ones to settle
-    yield { step: step + 1, loss };
+    yield loss;
   }
 }
 
@@ -387,8 +387,8 @@ export function sample(model: Model, tokenizer: Tokenizer, random: Random, promp
     let token = tokenizer.bos, text = '';
     for (let position = 0; position < blockSize; position++) {
       const logits = gpt(model, token, position, caches);
-      const probabilities = softmax(logits.map((logit) => logit.div(temperature)));
-      token = given[position] ?? choose(probabilities.map((p) => p.data), random.random());
+      const probabilities = tidy(() => softmax(logits.map((x) => x.div(temperature))).map((p) => p.data));
+      token = given[position] ?? choose(probabilities, random.random());
       if (token === tokenizer.bos) break;
       text += tokenizer.characters[token];
     }
@@ -487,7 +487,7 @@ export class Random {
 
 // ---- B. Command line ----------------------------------------------------------------------------
 // In: the words after the command. Out: the settings. (Sections 1 to 6 need no imports.)
-import { createReadStream, existsSync, realpathSync } from 'node:fs';
+import { createReadStream, realpathSync, statSync } from 'node:fs';
 import { link, rm, writeFile } from 'node:fs/promises';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -549,8 +549,8 @@ export function holdOut(documents: string[], count: number) {
   const distinct = [...new Set(documents)]; // a document may be in the list twice
   const rest = distinct.length - count;
   if (rest <= 0) throw new InputError(`--eval ${count} leaves none of ${distinct.length} docs to train on`);
-  const heldOut = new Set(distinct.slice(rest));
-  return { training: documents.filter((document) => !heldOut.has(document)), heldOut: [...heldOut] };
+  const kept = new Set(distinct.slice(0, rest));
+  return { training: documents.filter((document) => kept.has(document)), heldOut: distinct.slice(rest) };
 }
 
 /** Gives back a loss. Throws an InputError if it is no number, or infinite. */
@@ -559,22 +559,22 @@ function finite(loss: number): number {
   return loss;
 }
 
-/** The loss per character, or end of a document, of the model and of two simple guessers. */
+/** Compares the model with two simple guessers, by the loss per character. (The end counts as one.) */
 export function evaluate(model: Model, tokenizer: Tokenizer, trained: string[], heldOut: string[]): string {
   const encode = (document: string) => tokenizer.encode(document, model.config.blockSize);
   const pairsOf = (tokens: number[]) => tokens.slice(1).map((next, i) => [tokens[i], `${tokens[i]} ${next}`]);
   const counts = new Map<number | string, number>(); // of tokens that something follows, and of pairs
   const count = (key: number | string) => counts.get(key) ?? 0;
-  for (const key of trained.map(encode).flatMap(pairsOf).flat()) counts.set(key, count(key) + 1);
+  for (const text of trained) pairsOf(encode(text)).flat().forEach((key) => counts.set(key, count(key) + 1));
   const losses = heldOut.map(encode).flatMap((tokens) => {
     const loss = finite(tidy(() => lossOf(model, tokens).data));
-    return pairsOf(tokens).map(([token, pair]) => // each pair counts once more, as a new one may come
+    return pairsOf(tokens).map(([token, pair]) => // + 1, so that a pair never seen gets some probability
       ({ loss, bigram: -Math.log((count(pair) + 1) / (count(token) + tokenizer.vocabSize)) }));
   });
   return `\n--- evaluation (loss per character, ${heldOut.length} docs never trained on) ---\n`
     + `this model:      ${mean(losses.map(({ loss }) => loss)).toFixed(4)}\n`
     + `guessing evenly: ${Math.log(tokenizer.vocabSize).toFixed(4)}\n`
-    + `bigram table:    ${mean(losses.map(({ bigram }) => bigram)).toFixed(4)}`; // knows one character back
+    + `bigram table:    ${mean(losses.map(({ bigram }) => bigram)).toFixed(4)}`; // sees one character
 }
 
 /** How the model reads a word: what it expects at each position, and where each head looks. */
@@ -606,10 +606,12 @@ export function explainWord(model: Model, tokenizer: Tokenizer, word: string): s
       ...weights.map((heads, position) => show(tokens[position]) + heads[head].map(({ data: weight }) =>
         ' ░▒▓█'[Math.round(4 * Math.sqrt(weight))].repeat(2)).join('').padEnd(width - 2)),
     ]));
-    const rows = maps.filter((_, i) => i % across === 0).flatMap((map, i) => ['', ...map.map((_, row) =>
-      maps.slice(i * across, (i + 1) * across).map((lines) => lines[row]).join('').trimEnd())]);
-    const read = tokens.map((token) => tokenizer.characters[token] ?? '').join('').replace(/\p{Cc}/gu, '·');
-    return [`\n--- how the model reads "${read}" ---`,
+    const rows: string[] = [];
+    for (let i = 0; i < maps.length; i += across) {
+      const beside = maps.slice(i, i + across);
+      rows.push('', ...beside[0].map((_, row) => beside.map((map) => map[row]).join('').trimEnd()));
+    }
+    return [`\n--- how the model reads "${[...word].slice(0, n).join('').replace(/\p{Cc}/gu, '·')}" ---`,
       '          p  loss   the five likeliest', ...table,
       '\nand where each position (row) looks (column):', ...rows].join('\n');
   });
@@ -621,7 +623,7 @@ export function explainWord(model: Model, tokenizer: Tokenizer, word: string): s
 const print = (line: string): void => { process.stdout.write(`${line}\n`); };
 /** Tells the user something in one line, without control characters and passwords in what it quotes. */
 function note(line: string): void {
-  const clean = line.replace(/\p{Cc}/gu, ' ').replace(/\/\/.*@/g, '//');
+  const clean = line.replace(/\p{Cc}/gu, ' ').replace(/\/\/[^/\s]*@/g, '//');
   try { process.stderr.write(`micro_gpt: ${clean}\n`); } catch {} // Deno throws; others have an event
 }
 const describe = (character: string): string =>
@@ -631,16 +633,16 @@ const describe = (character: string): string =>
 async function watch(training: ReturnType<typeof train>, numSteps: number, vocabSize: number) {
   const columns = () => Math.min(process.stdout.columns || 80, 80) - 1;
   // Where there are no colors (TERM=dumb), nothing may redraw. Deno would ask the user before it looks.
-  const canRedraw = process.versions.deno || process.stdout.hasColors?.();
-  const redraws = process.stdout.isTTY && canRedraw && columns() > 58;
+  const redraws = process.stdout.isTTY && columns() > 58
+    && (process.versions.deno || process.stdout.hasColors());
   const guessing = Math.log(vocabSize); // the loss of guessing evenly
   const losses: number[] = []; // for the curve
   let lines = ''; // waiting to be printed together, which is faster
-  let stepsDone = 0, stopped = false, turnAt = 0;
+  let stepsDone = 0, turnAt = 0;
   const start = performance.now();
-  const label = (step: number) => `step ${String(step).padStart(4)} / ${String(numSteps).padStart(4)}`;
+  const label = () => `step ${String(stepsDone).padStart(4)} / ${String(numSteps).padStart(4)}`;
   const progress = (perSecond = (1000 * stepsDone) / (performance.now() - start)) => [
-    label(stepsDone), `loss ${mean(losses.slice(-50)).toFixed(4)}`,
+    label(), `loss ${mean(losses.slice(-50)).toFixed(4)}`,
     blocks(means(losses.slice(-1600), 16), guessing, 1)[0], // not of all, which would get slow
     `${perSecond.toFixed(0)} steps/s`, `${((numSteps - stepsDone) / perSecond).toFixed(0)} s left`,
   ].join(' | ').slice(0, columns());
@@ -648,19 +650,18 @@ async function watch(training: ReturnType<typeof train>, numSteps: number, vocab
     process.stdout.write(redraws ? `\r${progress()}\x1b[K` : lines); // [K clears the rest of the line
     lines = '';
   };
-  const stop = () => { stopped = true; };
+  const stop = () => { training.return(); };
   process.once('SIGINT', stop); // Ctrl-C ends the training; a second one ends the program
   try {
-    for (const { step, loss } of training) {
-      stepsDone = step;
+    for (const loss of training) {
+      stepsDone++;
       if (redraws) losses.push(loss);
-      else lines += `${label(step)} | loss ${loss.toFixed(4)}\n`;
+      else lines += `${label()} | loss ${loss.toFixed(4)}\n`;
       const now = performance.now();
       if (now < turnAt) continue;
       turnAt = now + 20;
       show();
-      await nextTurn(); // lets Ctrl-C and a closed pipe get through
-      if (stopped) break;
+      await nextTurn();
     }
   } finally {
     process.off('SIGINT', stop);
@@ -695,7 +696,7 @@ function means(list: number[], n: number): number[] {
   return Array.from({ length: n }, (_, i) => mean(list.slice(Math.floor(edge(i)), Math.ceil(edge(i + 1)))));
 }
 
-// ---- E. Downloading -----------------------------------------------------------------------------
+// ---- E. Documents -------------------------------------------------------------------------------
 // In: the name of a file, an address, or nothing. Out: the documents to train on.
 
 const namesUrl = 'https://raw.githubusercontent.com/karpathy/makemore/master/names.txt';
@@ -712,12 +713,12 @@ async function linesOf(stream: AsyncIterable<Uint8Array>, atLeast = 1): Promise<
   const bad = lines.findIndex((line) => /[\0\uFFFD]/.test(line));
   if (bad >= 0) throw new Error(`it is damaged, or not UTF-8 text: see line ${bad + 1}`);
   const full = lines.filter((line) => line !== '');
-  if (/^<[!?a-z]/i.test(full[0])) throw new Error('it is a web page, not a list of names');
+  if (/^<(!|\?|html|head|body|script)/i.test(full[0])) throw new Error('it is a web page, not a list');
   if (full.length < atLeast) throw new Error('it has too few lines; there should be a name on each');
   return full;
 }
 
-/** The lines of what is at an address. Throws an InputError if it cannot be had in time (milliseconds). */
+/** The lines of what is at an address. Throws an InputError if it takes too long (in ms), or fails. */
 async function download(url: string, timeout: number, atLeast?: number): Promise<string[]> {
   try {
     const response = await fetch(url, { signal: AbortSignal.timeout(timeout) });
@@ -733,7 +734,7 @@ async function download(url: string, timeout: number, atLeast?: number): Promise
 /** The documents to train on: the lines of the source, a file or an address, if there is one; else those of
  * input.txt; else those of names.txt, which is kept as input.txt; else the built-in names. */
 export async function loadDocuments(source?: string, folder = '.', url = namesUrl, timeout = 30_000) {
-  if (source && /^https?:\/\//i.test(source)) return download(source, timeout);
+  if (source?.match(/^https?:\/\//i)) return download(source, timeout);
   const file = source ?? `${folder}/input.txt`;
   try {
     return await linesOf(createReadStream(file));
@@ -747,13 +748,12 @@ export async function loadDocuments(source?: string, folder = '.', url = namesUr
   // Linked when all of it is written, input.txt is never there in part, and never replaces another.
   const temporary = `${file}.${process.pid}.tmp`;
   await writeFile(temporary, names.join('\n')).then(() => link(temporary, file))
+    .finally(() => rm(temporary, { force: true }))
     .catch((error: Error) => note(`cannot keep names.txt: ${error.message}`));
-  await rm(temporary, { force: true });
   return names;
 }
 
-// ---- F. Names -----------------------------------------------------------------------------------
-// For a run without a network: common first names from many languages.
+/** For a run without a network: common first names from many languages. */
 export const builtInNames = `aaliyah abdul abebe adam adela adriana agnes ahmed aiko aisha akira alba
 alejandro alex ali alice alma amara amina amir ana anders andrea andrei angela anh anika anita anna anton
 antonio arjun arthur aryan asha ayesha aziz beatriz bela ben bilal bjorn boris bruno camila carla carlos
@@ -767,11 +767,11 @@ mila mohamed mona nadia naomi nia nikolai nina noah noor nora olga oliver olivia
 pierre priya rahul ravi rosa ruth sakura sana sara sasha sergei sofia sonia stefan sven tamar tariq tatiana
 thomas uma vera victor viktor wei william yara yuki yusuf zainab zara zoe`.split(/\s+/);
 
-// ---- G. Start -----------------------------------------------------------------------------------
+// ---- F. Start -----------------------------------------------------------------------------------
 // The program runs unless this file was imported. (Node has import.meta.main since version 24.2.)
 function isMain(): boolean {
   const path = process.argv[1] ?? '';
-  const file = [path, `${path}.ts`].find((name) => existsSync(name));
+  const file = [path, `${path}.ts`].find((name) => statSync(name, { throwIfNoEntry: false })?.isFile());
   return file !== undefined && realpathSync(file) === fileURLToPath(import.meta.url);
 }
 if ((import.meta as { main?: boolean }).main ?? isMain()) {

@@ -74,7 +74,7 @@ function measure(kind: string, width: string): Measurement {
   const random = new gpt.Random(config.seed), settings = { ...config, numSteps: 1e9, learningRate: 0.001 };
   const model = gpt.createModel(settings, tokenizer.vocabSize, () => random.gauss(0, 0.08));
   const tape = gpt.train(model, tokenizer, names);
-  let step = () => tape.next().value!.loss;
+  let step = () => tape.next().value!;
   if (kind === 'objects') {
     const objects = trainObjects(copyModel(model)), tapeStep = step;
     let checks = 2; // the second, after the parameters have moved, checks gradients and Adam too

@@ -115,7 +115,10 @@ describe('Without a source and without input.txt', patience, () => {
     const notes = listen(t);
     await loadDocuments(undefined, folder, url.replace('//', '//anna:se@cret@'));
     await loadDocuments(undefined, folder, `${url}?\x1b[31m\r`);
-    assert.equal(notes.length, 2);
+    await loadDocuments(undefined, folder, `${url}/makemore@master`);
+    assert.equal(notes.length, 3);
+    assert.ok(notes[0].includes('credentials'));
+    assert.ok(notes[2].includes(`${url}/makemore@master`)); // there is no password before this @
     for (const note of notes) {
       assert.ok(note.includes(new URL(url).host));
       assert.doesNotMatch(note, /anna|cret|\p{Cc}(?!$)/u);
@@ -190,6 +193,15 @@ describe('Without a source and without input.txt', patience, () => {
     await assertNotKept(t, folder, 'ENOSPC');
     assert.deepEqual(await readdir(folder), []);
   });
+
+  test('if nothing may be written or removed, as in Deno, the download is used', async (t) => {
+    const forbidden = () => Promise.reject(new Error('NotCapable'));
+    const mocks = [t.mock.method(fs, 'writeFile', forbidden), t.mock.method(fs, 'rm', forbidden)];
+    t.after(() => (mocks.forEach(({ mock }) => mock.restore()), syncBuiltinESMExports()));
+    const folder = await temporaryFolder(t); // which its clean-up must find without the mocks
+    syncBuiltinESMExports();
+    await assertNotKept(t, folder, 'NotCapable');
+  });
 });
 
 describe('With input.txt in the folder', patience, () => {
@@ -198,7 +210,7 @@ describe('With input.txt in the folder', patience, () => {
     const file = join(folder, 'input.txt');
     const server = await serve(t, names);
     const notes = listen(t);
-    for (const content of ['olivia\r\nava', '\uFEFFolivia\n', '<3\n', '< a >\n', 'ava\n<b>\n']) {
+    for (const content of ['olivia\r\nava', '\uFEFFolivia\n', '<bob> hi\n', '<3\n', '< a >\n', 'ava\n<b>\n']) {
       await writeFile(file, content);
       const lines = content.replace('\uFEFF', '').trim().split(/\s*\n/);
       assert.deepEqual(await loadDocuments(undefined, folder, server.url), lines);

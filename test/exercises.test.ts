@@ -17,9 +17,9 @@ const train = (gpt: Gpt, numSteps: number, learningRate = 0.01, stopAfter = numS
   const tokenizer = gpt.createTokenizer(documents);
   const model = gpt.createModel({ ...defaults, numSteps, learningRate }, tokenizer.vocabSize, () => random.gauss(0, 0.08));
   const losses: number[] = [];
-  for (const { step, loss } of gpt.train(model, tokenizer, documents)) {
+  for (const loss of gpt.train(model, tokenizer, documents)) {
     losses.push(loss);
-    if (step === stopAfter) break;
+    if (losses.length === stopAfter) break;
   }
   return losses;
 };
@@ -160,8 +160,8 @@ const exercises: Exercise[] = [
   },
   {
     name: 'top-k sampling',
-    changes: [['choose(probabilities.map((p) => p.data), random.random())', `choose(probabilities.map(({ data: p }) =>
-        (probabilities.filter(({ data: q }) => q > p).length < 1 ? p : 0)), random.random())`]], // k is 1 here
+    changes: [['choose(probabilities, random.random())', `choose(probabilities.map((p) =>
+        (probabilities.filter((q) => q > p).length < 1 ? p : 0)), random.random())`]], // k is 1 here
     check: (gpt) => {
       const tokenizer = gpt.createTokenizer([...'abcdefgh']);
       const weights = new gpt.Random(2), random = new gpt.Random(1);

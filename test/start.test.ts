@@ -1,14 +1,15 @@
 // How the program is started, imported and ended, in processes of their own.
 
 import assert from 'node:assert/strict';
-import type { StdioOptions } from 'node:child_process';
+import { execFile, type StdioOptions } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { open, readFile, symlink } from 'node:fs/promises';
+import { mkdir, open, readFile, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { describe, test, type TestContext } from 'node:test';
 import { pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
 import { usage } from '../micro_gpt.ts';
 import { oneLine, path, run, start, temporaryFolder, tiny } from './helpers.ts';
 
@@ -22,6 +23,9 @@ describe('The program', { concurrency: 3, timeout: 60_000 }, () => {
     assert.deepEqual(await run(t, ['-h'], { cwd, file: 'link' }), {
       stdout: `${usage()}\n`, stderr: '', code: 0, signal: null,
     });
+    await mkdir(join(cwd, 'link')); // tsx's own command does not mind
+    const { stdout } = await promisify(execFile)(path('../node_modules/.bin/tsx'), ['link', '-h'], { cwd });
+    assert.equal(stdout, `${usage()}\n`);
   });
 
   test('does nothing when imported, not even by a script of its name, until main() is called', async (t) => {
