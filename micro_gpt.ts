@@ -346,6 +346,12 @@ export function adam(parameters: Value[], beta1 = 0.85, beta2 = 0.99, epsilon = 
   };
 }
 
+/** Gives x back. Throws an InputError if too large a learning rate has made it NaN or infinite. */
+function finite(x: number, what: string): number {
+  if (!Number.isFinite(x)) throw new InputError(`${what} ${x}; lower --learning-rate`);
+  return x;
+}
+
 /** Trains on one document a step, round and round. Yields the loss of each step; its caller may stop. */
 export function* train(model: Model, tokenizer: Tokenizer, documents: string[]) {
   const { numSteps, learningRate, blockSize } = model.config;
@@ -357,7 +363,7 @@ export function* train(model: Model, tokenizer: Tokenizer, documents: string[]) 
       result.backward();
       return result.data;
     });
-    if (!Number.isFinite(loss)) throw new InputError(`step ${step + 1}: loss ${loss}; lower --learning-rate`);
+    finite(loss, `step ${step + 1}: loss`);
     update(learningRate * (1 - step / numSteps)); // large steps to get there, small ones to settle
     yield loss;
   }
@@ -371,8 +377,7 @@ export function* train(model: Model, tokenizer: Tokenizer, documents: string[]) 
 export function choose(weights: number[], random: number): number {
   let total = 0;
   const ends = weights.map((weight) => (total += weight)); // [1, 3] -> [1, 4]
-  const index = ends.findIndex((end) => end > random * total);
-  return index >= 0 ? index : weights.length - 1; // rounding can make random * total the whole total
+  return ends.findIndex((end) => end > random * finite(total, 'the probabilities add up to'));
 }
 
 /** Makes up a document: draws a token by its probability, takes it as the next input (this is called
@@ -553,12 +558,6 @@ export function holdOut(documents: string[], count: number) {
   return { training: documents.filter((document) => kept.has(document)), heldOut: distinct.slice(rest) };
 }
 
-/** Gives back a loss. Throws an InputError if it is no number, or infinite. */
-function finite(loss: number): number {
-  if (!Number.isFinite(loss)) throw new InputError(`the loss is ${loss}; lower --learning-rate`);
-  return loss;
-}
-
 /** Compares the model with two simple guessers, by the loss per character. (The end counts as one.) */
 export function evaluate(model: Model, tokenizer: Tokenizer, trained: string[], heldOut: string[]): string {
   const encode = (document: string) => tokenizer.encode(document, model.config.blockSize);
@@ -566,8 +565,8 @@ export function evaluate(model: Model, tokenizer: Tokenizer, trained: string[], 
   const counts = new Map<number | string, number>(); // of tokens that something follows, and of pairs
   const count = (key: number | string) => counts.get(key) ?? 0;
   for (const text of trained) pairsOf(encode(text)).flat().forEach((key) => counts.set(key, count(key) + 1));
-  const losses = heldOut.map(encode).flatMap((tokens) => {
-    const loss = finite(tidy(() => lossOf(model, tokens).data));
+  const losses = heldOut.map(encode).flatMap((tokens) => { // of each pair, so that long documents count more
+    const loss = finite(tidy(() => lossOf(model, tokens).data), 'the loss is');
     return pairsOf(tokens).map(([token, pair]) => // + 1, so that a pair never seen gets some probability
       ({ loss, bigram: -Math.log((count(pair) + 1) / (count(token) + tokenizer.vocabSize)) }));
   });
@@ -593,7 +592,7 @@ export function explainWord(model: Model, tokenizer: Tokenizer, word: string): s
     const caches = emptyCaches(model);
     const table = tokens.slice(1).map((next, position) => {
       const probabilities = softmax(gpt(model, tokens[position], position, caches)).map((p) => p.data);
-      const loss = finite(-Math.log(probabilities[next]));
+      const loss = finite(-Math.log(probabilities[next]), 'the loss is');
       const likeliest = [...probabilities.entries()].sort(([, p], [, q]) => q - p).slice(0, 5);
       return `${show(tokens[position])}-> ${show(next)}${percent(probabilities[next])}`
         + ` ${loss.toFixed(2).padStart(5)} `

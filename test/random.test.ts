@@ -128,7 +128,7 @@ test('choose() takes the first index whose running total exceeds the random part
     [0.25, [1, 3], 1], // 1 does not exceed 1
     [0.5, [1, 1, 2], 2],
     [largest, [1, 3], 1],
-    [largest, [0, 5e-324], 1], // rounds to the whole, which nothing exceeds
+    [largest, [0, 0.1 + 0.2, 0], 1], // it is below 1, so it points at no end
   ];
   for (const [part, weights, index] of cases) assert.equal(choose(weights, part), index, `${part} of [${weights}]`);
 });

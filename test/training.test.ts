@@ -211,6 +211,14 @@ test('a sample of a model that never says BOS fills the block to its last charac
   for (let seed = 0; seed < 20; seed++) assert.match(sample(model, ab, new Random(seed)), /^[ab]{5}$/);
 });
 
+test('a model whose last step has spoilt it makes up nothing, and says what to lower', () => {
+  for (const bad of [NaN, Infinity]) {
+    const model = modelWithLogits([0, bad, 0], {});
+    assert.throws(() => sample(model, ab, new Random(1)), (error) => error instanceof InputError
+      && error.exitCode === 1 && error.message.includes('--learning-rate'), `${bad}`);
+  }
+});
+
 test('a sample of a model that only says BOS is empty', () => {
   assert.equal(sample(modelWithLogits([0, 0, 1000], {}), ab, new Random(1)), '');
 });
