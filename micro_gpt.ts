@@ -640,13 +640,14 @@ async function watch(training: ReturnType<typeof train>, numSteps: number, vocab
   let stepsDone = 0, turnAt = 0;
   const start = performance.now();
   const label = () => `step ${String(stepsDone).padStart(4)} / ${String(numSteps).padStart(4)}`;
-  const progress = (perSecond = (1000 * stepsDone) / (performance.now() - start)) => [
+  const progress = (perSecond: number) => [
     label(), `loss ${mean(losses.slice(-50)).toFixed(4)}`,
     blocks(means(losses.slice(-1600), 16), guessing, 1)[0], // not of all, which would get slow
     `${perSecond.toFixed(0)} steps/s`, `${((numSteps - stepsDone) / perSecond).toFixed(0)} s left`,
   ].join(' | ').slice(0, columns());
   const show = () => {
-    process.stdout.write(redraws ? `\r${progress()}\x1b[K` : lines); // [K clears the rest of the line
+    const perSecond = (1000 * stepsDone) / (performance.now() - start);
+    process.stdout.write(redraws ? `\r${progress(perSecond)}\x1b[K` : lines); // [K clears the rest
     lines = '';
   };
   const stop = () => { training.return(); };
