@@ -17,8 +17,8 @@
  *   A Random numbers   B Command line   C Looking inside   D Terminal   E Documents   F Start */
 
 // ---- 1. Hyperparameters -------------------------------------------------------------------------
-// We choose these before training. Training then finds the parameters, the numbers that a model is made
-// of. New words are explained further down. On the command line, nEmbd is --n-embd.
+// We choose these. Training then finds the parameters, the numbers that a model is made of. New words
+// are explained further down. On the command line, nEmbd is --n-embd.
 
 const hyperparameters = {
   //             default    min     max  meaning
@@ -38,7 +38,7 @@ export type Config = Record<keyof typeof hyperparameters, number>;
 // ---- 2. Tokenizer -------------------------------------------------------------------------------
 // In: documents (here, names). Out: each as a list of tokens, whole numbers that stand for characters.
 
-/** Gives each character of the documents a number, in sorted order. One more token, the last, is called
+/** Gives each character of the documents a number, in sorted order. The next number is one more token,
  * BOS, beginning of sequence. It goes before each document, so that there is something to guess the
  * first letter from. It also goes after each document, where another one could begin. From that the
  * model learns where names end. `createTokenizer(['ava']).encode('ava')` = [2, 0, 1, 0, 2] */
@@ -157,7 +157,7 @@ export function tidy<T>(body: () => T): T {
 // What we have so far could train the GPT, but slowly. Nearly all of its work is sums of products,
 // a[0] * b[0] + a[1] * b[1] + ... With n products, that takes 2 * n - 1 slots. Here the whole sum gets
 // one. It notes only where a and b begin, and how long they are. So the Values of such a list must be
-// neighbours on the tape. A .map() of one operation makes neighbours. One of two leaves gaps.
+// neighbours on the tape. A .map() with one operation makes neighbours; with two, it leaves gaps.
 
 export type Vector = readonly Value[]; // neighbours on the tape
 export type Matrix = readonly Vector[]; // its rows
@@ -185,12 +185,12 @@ function dotBackward(slot: number): void {
 
 // ---- 4. Model -----------------------------------------------------------------------------------
 // In: a token and its position. Out: the logits, a score for each token of the vocabulary. The higher
-// its score, the likelier that token comes next. This is what gpt(), below, does:
+// its score, the likelier that token is to come next. This is what gpt(), below, does:
 //
 //   x = what the token means + what its position means    (looked up in two tables)
 //   in each layer:
-//     x = x + what this and earlier positions tell        (attention)
-//     x = x + what this position makes of that            (MLP, multi-layer perceptron)
+//     x = x + what it hears from the positions so far     (attention)
+//     x = x + what it makes of that                       (MLP, multi-layer perceptron)
 //   logits = how well x matches each token of the vocabulary
 //
 // x is a Vector of nEmbd numbers. Training decides what each of them stands for. Positions are computed
@@ -219,8 +219,8 @@ export function softmax(scores: readonly Value[]): Vector {
 }
 
 /** Scales x to a root mean square of 1: `rmsnorm([3, 4])` = [0.8485, 1.1314]. Every layer adds to x, so
- * x tends to grow. Attention and the MLP get a copy of fixed size, so that their dots stay small enough
- * to learn from. 1e-5 prevents a division by 0. (Zhang and Sennrich 2019.) (n) -> (n) */
+ * x tends to grow. Attention and the MLP get a copy of fixed size, so that their dots stay small.
+ * (attention() says why.) 1e-5 prevents a division by 0. (Zhang and Sennrich 2019.) (n) -> (n) */
 export function rmsnorm(x: Vector): Vector {
   const scale = dot(x, x).div(x.length).add(1e-5).pow(-0.5);
   return x.map((xi) => xi.mul(scale));
@@ -264,7 +264,7 @@ export const emptyCaches = (model: Model): Cache[] =>
 /** Attention lets a position hear from itself and those before it (Vaswani et al. 2017). Say the last m
  * of "emm" wants to know which vowel came before. That is its query. Each position has a key, which
  * says what it has to offer, and a value, which is what it then tells. All three are lists that a
- * linear makes from x. A dot is large if two lists are large in the same places, with the same signs.
+ * linear makes from x. dot(query, key) is large if both are, in the same places, with the same signs.
  * So training can make a key for e that fits the query. softmax turns the dots into weights, and m
  * hears the mean of all values with these weights, mostly the value of e. (With weights 0.25 and 0.75,
  * the mean of 4 and 8 is `dot([0.25, 0.75], [4, 8])` = 7.) What is really looked for is up to training:
@@ -277,9 +277,9 @@ function attention(x: Vector, layer: Layer, cache: Cache, nHead: number): Vector
   const queries = split(linear(layer.wq, x));
   cache.keys.push(split(linear(layer.wk, x)));
   cache.values.push(linear(layer.wv, x));
-  // Four times as many products make a dot only about twice as large, as some cancel out. So we divide
-  // by the root of their number. With large dots, one weight would be nearly 1, and small changes would
-  // hardly move it. The dots would get almost no gradient.
+  // Products of both signs partly cancel, so a dot of four times as many is only twice as large. To
+  // keep it at one size, we divide by the root of their number. With large dots, one weight would be
+  // nearly 1, and small changes would hardly move it. The dots would get almost no gradient.
   const weights = queries.map((query, head) => // (nHead, positions)
     softmax(cache.keys.map((key) => dot(query, key[head]).div(Math.sqrt(headDim)))));
   cache.weights.push(weights);
@@ -300,7 +300,7 @@ const mlp = (x: Vector, layer: Layer): Vector => linear(layer.fc2, linear(layer.
  * called the residual stream.) A sum has rates of 1, so gradients come back through it unchanged.
  * Without the sums, they could shrink with each layer, and fade away. */
 export function gpt(model: Model, token: number, position: number, caches: Cache[]): Vector {
-  let x = rmsnorm(add(model.wte[token], model.wpe[position])); // x itself, so that every x starts at size 1
+  let x = rmsnorm(add(model.wte[token], model.wpe[position])); // not a copy: every x starts at size 1
   model.layers.forEach((layer, i) => {
     x = add(x, attention(rmsnorm(x), layer, caches[i], model.config.nHead));
     x = add(x, mlp(rmsnorm(x), layer));
@@ -352,7 +352,7 @@ function finite(x: number, what: string): number {
   return x;
 }
 
-/** Trains on one document a step, round and round. Yields the loss of each step; its caller may stop. */
+/** Trains on one document a step, round and round. Yields the loss of each, so its caller may stop. */
 export function* train(model: Model, tokenizer: Tokenizer, documents: string[]) {
   const { numSteps, learningRate, blockSize } = model.config;
   const update = adam(parameters(model));
@@ -382,7 +382,7 @@ export function choose(weights: number[], random: number): number {
 
 /** Makes up a document: draws a token by its probability, takes it as the next input (this is called
  * autoregressive), and so on, until BOS or a full block. Dividing the logits by a temperature below 1
- * moves them apart, so that the likely gets likelier. 0.5 turns odds of 1 : 3 into 1 : 9:
+ * moves them apart, so that the likely get likelier. 0.5 turns odds of 1 : 3 into 1 : 9:
  * `softmax([0 / 0.5, 1.0986 / 0.5])` = [0.1, 0.9]. */
 export function sample(model: Model, tokenizer: Tokenizer, random: Random, prompt = ''): string {
   const { blockSize, temperature } = model.config;
@@ -456,7 +456,7 @@ export class Random {
     }
     s[0] = 2 ** 31;
   }
-  /** The high k of the next 32 bits. */
+  /** The high k bits of the next 32. */
   #bits(k: number): number {
     const s = this.#state, i = this.#next;
     this.#next = (i + 1) % 624;
@@ -483,7 +483,7 @@ export class Random {
   shuffle<T>(items: T[]): T[] {
     for (let i = items.length - 1; i > 0; i--) {
       let j: number;
-      do j = this.#bits(32 - Math.clz32(i + 1)); while (j > i); // of as many bits as i + 1 has
+      do j = this.#bits(32 - Math.clz32(i + 1)); while (j > i); // drawn again if too large
       [items[i], items[j]] = [items[j], items[i]];
     }
     return items;
@@ -562,7 +562,7 @@ export function holdOut(documents: string[], count: number) {
 export function evaluate(model: Model, tokenizer: Tokenizer, trained: string[], heldOut: string[]): string {
   const encode = (document: string) => tokenizer.encode(document, model.config.blockSize);
   const pairsOf = (tokens: number[]) => tokens.slice(1).map((next, i) => [tokens[i], `${tokens[i]} ${next}`]);
-  const counts = new Map<number | string, number>(); // of tokens that something follows, and of pairs
+  const counts = new Map<number | string, number>(); // '5 3': how often 3 follows 5; 5: how often any does
   const count = (key: number | string) => counts.get(key) ?? 0;
   for (const text of trained) pairsOf(encode(text)).flat().forEach((key) => counts.set(key, count(key) + 1));
   const losses = heldOut.map(encode).flatMap((tokens) => { // of each pair, so that long documents count more
@@ -580,7 +580,7 @@ export function evaluate(model: Model, tokenizer: Tokenizer, trained: string[], 
 export function explainWord(model: Model, tokenizer: Tokenizer, word: string): string {
   const tokens = tokenizer.encode(word, model.config.blockSize);
   const n = tokens.length - 1;
-  const wide = // what takes two columns, roughly; marks do not, as we put them on a ◌
+  const wide = // shown in two columns, roughly; a mark is not, as show() puts it on a ◌
     /(?!\p{M})[\p{EPres}\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uff00-\uff60\u{20000}-\u{3ffff}]/u;
   const show = (token: number) => { // in two columns
     const character = (tokenizer.characters[token] ?? '.').replace(/\p{M}/u, '◌$&').replace(/\p{C}/u, '·');
@@ -623,7 +623,7 @@ const print = (line: string): void => { process.stdout.write(`${line}\n`); };
 /** Tells the user something in one line, without control characters and passwords in what it quotes. */
 function note(line: string): void {
   const clean = line.replace(/\p{Cc}/gu, ' ').replace(/\/\/[^/\s]*@/g, '//');
-  try { process.stderr.write(`micro_gpt: ${clean}\n`); } catch {} // Deno throws; others have an event
+  try { process.stderr.write(`micro_gpt: ${clean}\n`); } catch {} // Deno throws; elsewhere, see F
 }
 const describe = (character: string): string =>
   `the character "${character}" (U+${character.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0')})`;
@@ -631,7 +631,7 @@ const describe = (character: string): string =>
 /** Prints the steps; on a terminal, in one line that redraws, and then a curve. Returns how many it did. */
 async function watch(training: ReturnType<typeof train>, numSteps: number, vocabSize: number) {
   const columns = () => Math.min(process.stdout.columns || 80, 80) - 1;
-  // Where there are no colors (TERM=dumb), nothing may redraw. Deno would ask the user before it looks.
+  // A terminal without colors (TERM=dumb) cannot redraw. In Deno, hasColors() would ask for permission.
   const redraws = process.stdout.isTTY && columns() > 58
     && (process.versions.deno || process.stdout.hasColors());
   const guessing = Math.log(vocabSize); // the loss of guessing evenly
@@ -718,7 +718,7 @@ async function linesOf(stream: AsyncIterable<Uint8Array>, atLeast = 1): Promise<
   return full;
 }
 
-/** The lines of what is at an address. Throws an InputError if it takes too long (in ms), or fails. */
+/** The lines at an address. Throws an InputError if it takes too long (in ms), or fails. */
 async function download(url: string, timeout: number, atLeast?: number): Promise<string[]> {
   try {
     const response = await fetch(url, { signal: AbortSignal.timeout(timeout) });
@@ -745,7 +745,7 @@ export async function loadDocuments(source?: string, folder = '.', url = namesUr
   const names = await download(url, timeout, 1000) // it has 32,033
     .catch(({ message }: InputError) => note(`${message}; using the names built into this file`));
   if (!names) return [...builtInNames];
-  // Linked when all of it is written, input.txt is never there in part, and never replaces another.
+  // With link() after the write, input.txt is never there in part, and never replaces another.
   const temporary = `${file}.${process.pid}.tmp`;
   await writeFile(temporary, names.join('\n')).then(() => link(temporary, file))
     .finally(() => rm(temporary, { force: true }))
