@@ -727,7 +727,7 @@ async function download(url: string, timeout: number, atLeast?: number): Promise
     throw new Error(`the answer was ${response.status}, not 200`);
   } catch (error) {
     const { message, cause } = error as Error & { cause?: NodeJS.ErrnoException }; // message: "fetch failed"
-    throw new InputError(`cannot use ${url}: ${cause?.message || cause?.code || message}`);
+    throw new InputError(`cannot read ${url}: ${cause?.message || cause?.code || message}`);
   }
 }
 
@@ -740,7 +740,7 @@ export async function loadDocuments(source?: string, folder = '.', url = namesUr
     return await linesOf(createReadStream(file));
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    if (source !== undefined || code !== 'ENOENT') throw new InputError(`cannot use "${file}": ${message}`);
+    if (source !== undefined || code !== 'ENOENT') throw new InputError(`cannot read "${file}": ${message}`);
   }
   const names = await download(url, timeout, 1000) // it has 32,033
     .catch(({ message }: InputError) => note(`${message}; using the names built into this file`));
