@@ -718,7 +718,7 @@ async function linesOf(stream: AsyncIterable<Uint8Array>, atLeast = 1): Promise<
   return full;
 }
 
-/** The lines at an address. Throws an InputError if it takes too long (in ms), or fails. */
+/** The lines at an address. Throws an InputError if it fails, or takes more than timeout ms. */
 async function download(url: string, timeout: number, atLeast?: number): Promise<string[]> {
   try {
     const response = await fetch(url, { signal: AbortSignal.timeout(timeout) });
@@ -732,7 +732,7 @@ async function download(url: string, timeout: number, atLeast?: number): Promise
 }
 
 /** The documents to train on: the lines of the source, a file or an address, if there is one; else those of
- * input.txt; else those of names.txt, which is kept as input.txt; else the built-in names. */
+ * input.txt; else of names.txt, then kept as input.txt; else the built-in names. Throws an InputError. */
 export async function loadDocuments(source?: string, folder = '.', url = namesUrl, timeout = 30_000) {
   if (source?.match(/^https?:\/\//i)) return download(source, timeout);
   const file = source ?? `${folder}/input.txt`;
