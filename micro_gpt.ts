@@ -452,7 +452,7 @@ export class Random {
       const i = (k % 623) + 1;
       if (k < 624) s[i] = (s[i] ^ stir(i, 1664525)) + key[k % key.length] + (k % key.length);
       else s[i] = (s[i] ^ stir(i, 1566083941)) - i;
-      if (i === 623) s[0] = s[623];
+      s[0] = s[623];
     }
     s[0] = 2 ** 31;
   }
