@@ -587,7 +587,8 @@ export function explainWord(model: Model, tokenizer: Tokenizer, word: string): s
     return wide.test(character) ? character : `${character} `;
   };
   const percent = (p: number) => `${Math.round(100 * p)}%`.padStart(4);
-  const bar = (eighths: number) => ('█'.repeat(eighths / 8) + ' ▏▎▍▌▋▊▉'[eighths % 8]).slice(0, 4).padEnd(4);
+  const bar = (eighths: number) => // in four columns
+    ('█'.repeat(eighths / 8) + ' ▏▎▍▌▋▊▉'[eighths % 8]).slice(0, 4).padEnd(4);
   return tidy(() => {
     const caches = emptyCaches(model);
     const table = tokens.slice(1).map((next, position) => {
@@ -700,7 +701,6 @@ function means(list: number[], n: number): number[] {
 // In: the name of a file, an address, or nothing. Out: the documents to train on.
 
 const namesUrl = 'https://raw.githubusercontent.com/karpathy/makemore/master/names.txt';
-
 /** The lines of a stream, trimmed, without blank ones. Throws an Error unless they could be names. */
 async function linesOf(stream: AsyncIterable<Uint8Array>, atLeast = 1): Promise<string[]> {
   const decoder = new TextDecoder(); // what is not UTF-8 becomes U+FFFD
