@@ -277,8 +277,8 @@ function attention(x: Vector, layer: Layer, cache: Cache, nHead: number): Vector
   const queries = split(linear(layer.wq, x));
   cache.keys.push(split(linear(layer.wk, x)));
   cache.values.push(linear(layer.wv, x));
-  // Products of both signs partly cancel, so a dot of four times as many is only twice as large. To
-  // keep it at one size, we divide by the root of their number. With large dots, one weight would be
+  // Products of both signs partly cancel, so a dot of four times as many is only about twice as large.
+  // To keep it at one size, we divide by the root of their number. With large dots, one weight would be
   // nearly 1, and small changes would hardly move it. The dots would get almost no gradient.
   const weights = queries.map((query, head) => // (nHead, positions)
     softmax(cache.keys.map((key) => dot(query, key[head]).div(Math.sqrt(headDim)))));
