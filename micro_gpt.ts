@@ -1,398 +1,471 @@
-/** micro_gpt.ts: a GPT in one file. It learns from a list of names how names are made, and makes up new ones.
- * GPT stands for generative pre-trained transformer. All it ever does is guess the next letter of a name
- * from the letters so far. It gets good at that by training, in 1000 steps like this:
+/** micro_gpt.ts: a GPT in one file.
  *
- *   1. Take a name from the list, and guess each of its letters.
- *   2. Measure how wrong the guesses were. That number is the loss.
- *   3. Find out how the loss would change with each of the model's 4192 numbers: its gradient.
- *   4. Change each number a little, so that the loss gets smaller.
+ * Show it a list of names, and it learns to invent new ones. It learns by playing one game, over
+ * and over: here are the letters so far, so what comes next? At first it has no idea. But after
+ * each name it improves itself a little, in four steps:
  *
- *   npx -y tsx micro_gpt.ts            (with --help for the options)
+ *   1. Take a name from the dataset, and guess each of its letters in turn.
+ *   2. Measure how wrong the guesses were. That number is called the loss.
+ *   3. For each of the model's 4192 numbers, find out how nudging it would change the loss.
+ *   4. Nudge all of them a little, each in the direction that makes the loss smaller.
  *
- * From the same list, it prints the same losses and names as Andrej Karpathy's microgpt, in Python:
- * https://karpathy.github.io/2026/02/12/microgpt/. (A terminal shows the mean of the last 50 losses.)
- * Sections 1 to 7, read from top to bottom, are the GPT. You can stop before A to F, which do the rest.
+ * After 1000 names, we let it play on its own guesses, and it writes names. ChatGPT is made the
+ * same way underneath, with far more numbers, and with pieces of words in place of letters.
  *
- *   1 Hyperparameters   2 Tokenizer   3 Autograd   4 Model   5 Training   6 Sampling   7 Main
- *   A Random numbers   B Command line   C Looking inside   D Terminal   E Documents   F Start */
+ *   Run it     npx -y tsx micro_gpt.ts             (add --help to see the options)
+ *   Read it    Sections 1 to 7 are the whole GPT. A to F are plumbing, for the curious.
+ *   Check it   This is a port of Andrej Karpathy's microgpt, and it prints the same losses and names:
+ *              https://karpathy.github.io/2026/02/12/microgpt/
+ *
+ * We will follow one name through the whole file: emma. When you are done, --explain emma takes you
+ * through the same stages once more, with the numbers of a model that was just trained. */
 
-// ---- 1. Hyperparameters -------------------------------------------------------------------------
-// We choose these. Training then finds the parameters, the numbers that a model is made of. New words
-// are explained further down. On the command line, nEmbd is --n-embd.
+// ---- 1. Tokenizer: letters become numbers -------------------------------------------------------
 
-const hyperparameters = {
-  //             default    min     max  meaning
-  nEmbd:        [     16,     1,    512, 'width: how many numbers describe a token inside the model'],
-  nHead:        [      4,     1,    512, 'attention heads, which share the width among them'],
-  nLayer:       [      1,     1,    100, 'layers (attention, then MLP), one after another'],
-  blockSize:    [     16,     1,   1024, 'context: how many tokens in a row the model can see'],
-  numSteps:     [   1000,     0,    1e9, 'training steps, with one document each'],
-  learningRate: [   0.01,     0,   1000, 'size of the first training step; later ones shrink towards 0'],
-  temperature:  [    0.5,  1e-6,    1e6, 'of sampling: lower is safer, higher is bolder'],
-  numSamples:   [     20,     0,    1e9, 'how many documents to make up'],
-  eval:         [      0,     0,    1e9, 'documents to keep out of training, to measure the loss on'],
-  seed:         [     42,     0, 2 ** 53 - 1, 'of the random numbers: same seed, same output'],
-} as const;
-export type Config = Record<keyof typeof hyperparameters, number>;
-
-// ---- 2. Tokenizer -------------------------------------------------------------------------------
-// In: documents (here, names). Out: each as a list of tokens, whole numbers that stand for characters.
-
-/** Gives each character of the documents a number, in sorted order. The next number is one more token,
- * BOS, beginning of sequence. It goes before each document, so that there is something to guess the
- * first letter from. It also goes after each document, where another one could begin. From that the
- * model learns where names end. `createTokenizer(['ava']).encode('ava')` = [2, 0, 1, 0, 2] */
+/** A model can only do arithmetic, so every character gets a number, its token. In our dataset of
+ * names, a is 0, b is 1, and so on up to z, which is 25. One more token, 26, is called BOS
+ * (beginning of sequence). It stands before every name, so that even the first letter has something
+ * to be guessed from. It also stands after every name, where it means "the end", and guessing it is
+ * how the model learns when to stop.
+ *
+ * `createTokenizer(['abcdefghijklmnopqrstuvwxyz']).encode('emma')` = [26, 4, 12, 12, 0, 26]
+ *
+ * These six tokens give the model five guesses to make:
+ *
+ *   26 -> 4              nothing yet -> e
+ *   26 4 -> 12           e -> m
+ *   26 4 12 -> 12        em -> m
+ *   26 4 12 12 -> 0      emm -> a
+ *   26 4 12 12 0 -> 26   emma -> the end */
 export function createTokenizer(documents: string[]) {
-  const characters = [...new Set(documents.join(''))]; // code points, so 😀 counts as one
+  const characters = [...new Set(documents.join(''))]; // whole code points, so 😀 is one character
   characters.sort((a, b) => a.codePointAt(0)! - b.codePointAt(0)!);
   const tokens = new Map(characters.map((character, token) => [character, token]));
   const bos = characters.length;
-  /** BOS, the document's tokens, BOS. At most blockSize + 1 of them, which makes blockSize guesses. */
-  function encode(document: string, blockSize = Infinity): number[] {
-    const encoded = [bos];
-    for (const character of document) {
-      const token = tokens.get(character);
-      if (token === undefined) throw new InputError(`${describe(character)} is not in the dataset`);
-      encoded.push(token);
-      if (encoded.length > blockSize) return encoded;
-    }
-    return [...encoded, bos];
+  function tokenOf(character: string): number {
+    const token = tokens.get(character);
+    if (token === undefined) throw new InputError(`${describe(character)} is not in the dataset`);
+    return token;
   }
+  /** The tokens of a text, between two BOS. Throws an InputError if it has an unknown character. */
+  const encode = (text: string): number[] => [bos, ...Array.from(text, tokenOf), bos];
   return { characters, bos, vocabSize: bos + 1, encode };
 }
 export type Tokenizer = ReturnType<typeof createTokenizer>;
 
-// ---- 3a. Autograd: the idea ---------------------------------------------------------------------
-// In: arithmetic on Values, numbers that remember how they were made. Out: their gradients.
+// ---- 2. Autograd: numbers that know how to improve ----------------------------------------------
 //
-// Training asks of each parameter: if it grew a little, how fast would the loss grow? If 0.01 more of
-// it made the loss 0.03 larger, the answer would be 3. This is the derivative of the loss, called the
-// gradient of the parameter. An operation knows its own derivatives, which we call rates: how fast its
-// result grows with one operand while the other holds still. For a * b, the rate for a is b. Along a
-// chain of operations, rates multiply (the chain rule). Where a Value is used twice, both uses add up.
+// Now that letters are numbers, we need numbers that can learn. Training asks the same question of
+// every number in the model: if we nudged you up a little, what would happen to the loss? Say that
+// 0.01 more of it makes the loss 0.03 larger. Then the answer is 3: the loss grows three times as
+// fast as the number does. Mathematicians call this a derivative. Here it is called the gradient.
 //
-// Each result is written to a tape, in the next free slot. Here is the tape of (a * 3 + b) * a, for
-// a = 2 and b = 4. Read its data from the top down, but its grads from the bottom up:
+// We could find out by trying: nudge one number, run the model again, and look at the loss. But
+// that would take 4192 runs for a single step. Autograd gets all the gradients from one run,
+// because of three facts:
 //
-//   slot  made as          data  grad   passes grad * rate on to what it was made from
-//      1  a                   2    16
-//      2  b                   4     2
-//      3  slot 1 * 3          6     2   2 * 3 to slot 1, which had 10 and now has 16
-//      4  slot 3 + slot 2    10     2   2 * 1 to slot 3, and 2 * 1 to slot 2
-//      5  slot 4 * slot 1    20     1   1 * 2 to slot 4, and 1 * 10 to slot 1
+//   - Every operation knows its own rates: how fast its result grows if one operand grows, and the
+//     others hold still. For a * b, the rate for a is b.
+//   - Along a chain of operations, rates multiply. If c grows twice as fast as b, and b grows three
+//     times as fast as a, then c grows six times as fast as a. (This is called the chain rule.)
+//   - If a number is used in two places, nudging it nudges both, so the two effects add up.
 //
-// The result, slot 5, starts with a grad of 1. One walk from there to slot 1 is enough. A slot is used
-// only by slots written after it, so by the time the walk comes to it, its grad is complete.
+// All we have to do is write down every operation as it happens, on what is called a tape. Each
+// number takes one slot of it. Here is the tape of (a * 3 + b) * a, for a = 2 and b = 4. Its data
+// were computed from the top down, but its grads are found from the bottom up:
 //
-// You might make each slot an object, with data, a grad and two operands. We give it a place in each of
-// these arrays instead. They are much faster, and keep the order that the walk needs.
+//   slot  made as          data  grad   passes on its grad * the rate
+//      0  a                   2    16
+//      1  b                   4     2
+//      2  slot 0 * 3          6     2   2 * 3 to slot 0, which had 10 and now has 16
+//      3  slot 2 + slot 1    10     2   2 * 1 to slot 2, and 2 * 1 to slot 1
+//      4  slot 3 * slot 0    20     1   1 * 2 to slot 3, and 1 * 10 to slot 0
+//
+// The result begins with a grad of 1, because anything grows exactly as fast as itself. After that,
+// one walk up the tape is enough. A slot is used only by slots written after it, so by the time the
+// walk comes to it, its grad is complete. You can check the 16 by nudging: for a = 2.01, the result
+// is `(2.01 * 3 + 4) * 2.01` = 20.1603, and 0.01 more has made it 0.16 larger.
+//
+// It would be natural to make each slot an object, with a list of its operands. We use five arrays
+// instead, since long arrays of plain numbers are several times as fast. The last two arrays hold
+// the operands of every slot, those of one slot after those of the slot before.
 
-const room = 2 ** 23; //                     how many slots there are; memory goes to those in use only
-const data = new Float64Array(room); //      the number in each slot
-const grad = new Float64Array(room); //      its gradient
-const left = new Int32Array(room); //        the slot of its first operand; 0 if there is none
-const right = new Int32Array(room); //       the slot of its second operand; 0 if there is none
-const leftRate = new Float64Array(room); //  how fast it grows with its first operand
-const rightRate = new Float64Array(room); // how fast it grows with its second operand
-let nextSlot = 1; //                         the first free slot; 0 is a waste bin for grads
-type Operand = Value | number; // a plain number is a constant, which has no slot and no gradient
+const data = new Float64Array(2 ** 23); // for each slot, its number
+const grad = new Float64Array(2 ** 23); // and its gradient
+const starts = new Int32Array(2 ** 23 + 1); // and where its operands start (they end at the next start)
+const operands = new Int32Array(2 ** 25); // for each operand, the slot that it is in
+const rates = new Float64Array(2 ** 25); // and how fast the result grows with it
+let nextSlot = 0;
+let nextOperand = 0;
+
+type Operand = Value | number; // a plain number is a constant, and needs no gradient
 const plain = (x: Operand): number => (typeof x === 'number' ? x : x.data);
-const slotOf = (x: Operand): number => (typeof x === 'number' ? 0 : x.slot);
 
-/** Writes a result to the tape, with its operands and its rates for them. (n and products are for 3b.) */
-function record(result: number, a: Operand = 0, aRate = 0, b: Operand = 0, bRate = 0, n = 0): Value {
-  if (nextSlot === room) throw new InputError('model too large; lower --n-embd, --n-layer or --block-size');
-  data[nextSlot] = result;
-  grad[nextSlot] = 0;
-  left[nextSlot] = slotOf(a);
-  right[nextSlot] = slotOf(b);
-  leftRate[nextSlot] = aRate;
-  rightRate[nextSlot] = bRate;
-  products[nextSlot] = n;
-  return new Value(nextSlot++);
+/** Writes down one operand of the Value that is about to be made. */
+function record(x: Operand, rate: number): void {
+  if (typeof x === 'number') return;
+  operands[nextOperand] = x.slot;
+  rates[nextOperand++] = rate;
 }
-/** A Value that is made from no other: a parameter. */
-export const value = (x: number): Value => record(x);
 
-/** A number that remembers how it was made. All that it holds is its slot, and the tape knows the rest. */
+/** A number that remembers how it was made: `new Value(2).mul(3).data` = 6. The object itself knows
+ * nothing but its slot, and the tape has the rest. Throws an InputError if the tape is full. */
 export class Value {
-  declare readonly slot: number; // (declare is for speed: only the constructor makes the field)
-  constructor(slot: number) { this.slot = slot; }
+  readonly slot = nextSlot++;
+  constructor(x: number, a: Operand = 0, aRate = 0, b: Operand = 0, bRate = 0) {
+    record(a, aRate);
+    record(b, bRate);
+    if (nextSlot > data.length || nextOperand > operands.length) throw new InputError(tapeIsFull);
+    data[this.slot] = x;
+    grad[this.slot] = 0;
+    starts[nextSlot] = nextOperand;
+  }
   get data() { return data[this.slot]; }
   set data(x) { data[this.slot] = x; }
   get grad() { return grad[this.slot]; }
   set grad(x) { grad[this.slot] = x; }
 
-  //                              the result             operand, rate       operand, rate (a derivative)
-  add(y: Operand) { return record(this.data + plain(y),  this, 1,            y, 1); }
-  sub(y: Operand) { return record(this.data - plain(y),  this, 1,            y, -1); }
-  mul(y: Operand) { return record(this.data * plain(y),  this, plain(y),     y, this.data); }
-  div(y: Operand) { return record(this.data / plain(y),  this, 1 / plain(y), y, -this.data / plain(y) ** 2); }
-  pow(n: number)  { return record(this.data ** n,        this, n * this.data ** (n - 1)); }
-  exp()           { return record(Math.exp(this.data),   this, Math.exp(this.data)); }
-  log()           { return record(Math.log(this.data),   this, 1 / this.data); }
-  relu()          { return record(Math.max(0, this.data), this, this.data > 0 ? 1 : 0); }
+  //                                  the result             operand, rate  operand, rate
+  add(y: Operand) { return new Value(this.data + plain(y),   this, 1,       y, 1); }
+  sub(y: Operand) { return new Value(this.data - plain(y),   this, 1,       y, -1); }
+  mul(y: Operand) { return new Value(this.data * plain(y),   this, plain(y), y, this.data); }
+  pow(n: number)  { return new Value(this.data ** n,         this, n * this.data ** (n - 1)); }
+  exp()           { return new Value(Math.exp(this.data),    this, Math.exp(this.data)); }
+  log()           { return new Value(Math.log(this.data),    this, 1 / this.data); }
+  relu()          { return new Value(Math.max(0, this.data), this, this.data > 0 ? 1 : 0); }
+  div(y: Operand) {
+    return new Value(this.data / plain(y), this, 1 / plain(y), y, -this.data / plain(y) ** 2);
+  }
 
-  /** Finds how fast this Value grows with each Value that went into it, and adds that to their grads.
-   * Call it once: a second call would pass old grads on again. */
+  /** Adds to the grad of each Value that this one was made from. Call it once for each result. */
   backward(): void {
     this.grad = 1;
-    for (let slot = this.slot; slot > 0; slot--) {
-      if (left[slot] === 0 || grad[slot] === 0) continue; // nothing to pass on
-      grad[left[slot]] += leftRate[slot] * grad[slot];
-      grad[right[slot]] += rightRate[slot] * grad[slot]; // for a constant, into the bin
-      if (products[slot] > 0) dotBackward(slot); // see 3b
+    for (let slot = this.slot; slot >= 0; slot--) {
+      const g = grad[slot], start = starts[slot];
+      if (g === 0) continue; // nothing to pass on
+      // Operands are walked backwards, too, because memory is fastest in one direction.
+      for (let i = starts[slot + 1] - 1; i >= start; i--) grad[operands[i]] += rates[i] * g;
     }
   }
 }
 
-/** Runs body, then frees the slots that it took, or training would soon fill the tape. (Parameters are
- * older, and stay.) Values made in body must not be used after it. */
-export function tidy<T>(body: () => T): T {
-  const start = nextSlot;
-  try { return body(); } finally { nextSlot = start; }
-}
-
-// ---- 3b. Autograd: sums of products -------------------------------------------------------------
-// What we have so far could train the GPT, but slowly. Nearly all of its work is sums of products,
-// a[0] * b[0] + a[1] * b[1] + ... With n products, that takes 2 * n - 1 slots. Here the whole sum gets
-// one. It notes only where a and b begin, and how long they are. So the Values of such a list must be
-// neighbours on the tape. A .map() with one operation makes neighbours; with two, it leaves gaps.
-
-export type Vector = readonly Value[]; // neighbours on the tape
+export type Vector = readonly Value[];
 export type Matrix = readonly Vector[]; // its rows
-const products = new Int32Array(room); // how many products each slot adds up; 0 if it is not a dot
 
-/** The sum of all a[i] * b[i]: `dot([1, 2, 3], [4, 5, 6])` = 32, if numbers stand for Values. Throws a
- * RangeError if the lists differ in length or aren't neighbours. (Only the ends of a list are checked.) */
+/** The dot product, a[0] * b[0] + a[1] * b[1] + and so on: `dot([1, 2, 3], [4, 5, 6])` = 32. (In
+ * such examples, plain numbers stand for Values.) Nearly all the work of a GPT is dots. With mul()
+ * and add(), one of n products would take 2 * n - 1 slots. Here it takes one slot with 2 * n
+ * operands, and so most of our speed comes from these few lines. Throws a RangeError if the lengths
+ * differ. */
 export function dot(a: Vector, b: Vector): Value {
-  const n = a.length, p = a[0].slot, q = b[0].slot;
-  if (a[n - 1].slot !== p + n - 1 || b.length !== n || b[n - 1].slot !== q + n - 1) {
-    throw new RangeError('dot() takes two lists of the same length, each of neighbours on the tape');
+  if (a.length !== b.length) throw new RangeError(`dot() of ${a.length} and ${b.length} Values`);
+  let total = 0, next = nextOperand; // a local variable is faster
+  for (let i = 0; i < a.length; i++) {
+    const p = a[i].slot, q = b[i].slot;
+    total += data[p] * data[q];
+    operands[next] = p;
+    rates[next++] = data[q]; // as in mul(), the rate for one factor is the other factor
+    operands[next] = q;
+    rates[next++] = data[p];
   }
-  let total = 0;
-  for (let i = 0; i < n; i++) total += data[p + i] * data[q + i];
-  return record(total, a[0], 0, b[0], 0, n); // for the rates, see dotBackward()
+  nextOperand = next;
+  return new Value(total);
 }
-/** Passes the grad of a dot on to both lists. The rate for a factor is the other factor. */
-function dotBackward(slot: number): void {
-  const a = left[slot], b = right[slot], n = products[slot], g = grad[slot];
-  for (let i = 0; i < n; i++) {
-    grad[a + i] += data[b + i] * g;
-    grad[b + i] += data[a + i] * g;
+
+/** Every step of training makes thousands of Values, and would soon fill the tape. So tidy() runs
+ * body, and then rewinds the tape to where it was before. The parameters were there already, and
+ * stay. But a Value from inside must not be used outside, since its slot will soon hold another
+ * number. That is why body may give back numbers and text, and no Values. */
+export function tidy<T extends number | string | void | readonly number[]>(body: () => T): T {
+  const slot = nextSlot, operand = nextOperand;
+  try {
+    return body();
+  } finally {
+    nextSlot = slot;
+    nextOperand = operand;
   }
 }
 
-// ---- 4. Model -----------------------------------------------------------------------------------
-// In: a token and its position. Out: the logits, a score for each token of the vocabulary. The higher
-// its score, the likelier that token is to come next. This is what gpt(), below, does:
+// ---- 3. Parameters: the numbers that learn ------------------------------------------------------
 //
-//   x = what the token means + what its position means    (looked up in two tables)
-//   in each layer:
-//     x = x + what it hears from the positions so far     (attention)
-//     x = x + what it makes of that                       (MLP, multi-layer perceptron)
-//   logits = how well x matches each token of the vocabulary
-//
-// x is a Vector of nEmbd numbers. Training decides what each of them stands for. Positions are computed
-// one after another. Each adds something to a cache, and can read only what is there by then.
-// So no position can look ahead (the model is causal), not even in training, where we know what comes.
-//
-// Shapes: (m, n), (n) -> (m) takes m rows of n numbers and a list of n, and makes a list of m.
+// A model is a heap of numbers, its parameters, and training finds them. How many there are, and
+// how they are trained, is up to us. These choices are called hyperparameters, and most of ours are
+// those of the original: small, so that it runs in a second. Try others with --n-embd 32, say, and
+// let --eval tell you if that was a good idea. (Don't worry about new words; each is explained
+// where it is used.)
 
-/** The sum of a list: (n) -> (1) */
-export const sum = (x: readonly Value[]): Value => x.reduce((total, xi) => total.add(xi));
-/** The sums of pairs: (n), (n) -> (n) */
-export const add = (x: Vector, y: Vector): Vector => x.map((xi, i) => xi.add(y[i]));
-/** For each row, the sum of the numbers of x, weighted by the row:
- * `linear([[1, 0], [2, 2]], [3, 4])` = [3, 14]. Most parameters are such weights. (m, n), (n) -> (m) */
-export const linear = (w: Matrix, x: Vector): Vector => w.map((row) => dot(row, x));
+const hyperparameters = { // name: [default, meaning]
+  nEmbd: [16, 'width: how many numbers describe a token inside the model'],
+  nHead: [4, 'attention heads, which divide the width among them'],
+  nLayer: [1, 'layers, each of attention and then an MLP'],
+  blockSize: [16, 'context: how many tokens in a row the model can see'],
+  numSteps: [1000, 'training steps, one document each'],
+  learningRate: [0.01, 'size of the first training step; later ones shrink towards 0'],
+  temperature: [0.5, 'how bold to sample: 0 always takes the likeliest, 1 is true to the model'],
+  numSamples: [20, 'how many documents to invent'],
+  eval: [0, 'documents to keep aside, for testing the model afterwards'],
+  seed: [42, 'for the random numbers: same seed, same output'],
+} as const;
+export type Config = Record<keyof typeof hyperparameters, number>;
 
-/** Turns scores into probabilities, which add up to 1: `softmax([0, 1.0986])` = [0.25, 0.75]. Powers of
- * e are positive, whatever the scores are. Here e ** 0 is 1 and e ** 1.0986 is 3, a quarter and three
- * quarters of their sum. We subtract the largest score first. As e ** (a - b) is e ** a / e ** b, no
- * share changes, but no power gets too large. (`Math.exp(1000)` = Infinity.) (n) -> (n) */
-export function softmax(scores: readonly Value[]): Vector {
-  const largest = scores.reduce((max, score) => Math.max(max, score.data), -Infinity);
-  const exps = scores.map((score) => score.sub(largest).exp());
-  const total = sum(exps);
-  return exps.map((exp) => exp.div(total));
-}
-
-/** Scales x to a root mean square of 1: `rmsnorm([3, 4])` = [0.8485, 1.1314]. Every layer adds to x, so
- * x tends to grow. Attention and the MLP get a copy of fixed size, so that their dots stay small.
- * (attention() says why.) 1e-5 prevents a division by 0. (Zhang and Sennrich 2019.) (n) -> (n) */
-export function rmsnorm(x: Vector): Vector {
-  const scale = dot(x, x).div(x.length).add(1e-5).pow(-0.5);
-  return x.map((xi) => xi.mul(scale));
-}
-
-/** The parameters, in matrices of (rows, columns). draw() gives each a small random number to start
- * from. If all were equal, the 16 numbers of x would be too, and would get equal gradients for ever: 16
- * doing the work of one. The order of the matrices decides which random number each parameter gets. */
+/** Makes the parameters, as matrices of rows and columns.
+ *
+ * The number 4 says nothing about the letter e. So the model has 16 numbers that describe it,
+ * called the embedding of e. They are row 4 of the matrix wte, which is short for "weights of the
+ * token embedding". At first, that row is noise. But training makes letters alike that are used
+ * alike: in the end, the rows most like that of e are those of u, o, a, i and y. Nobody told the
+ * model about vowels.
+ *
+ * draw() gives the small random numbers to start from. They are small, so that all guesses are
+ * about even at first. And they are random, because if the 16 numbers of a row were equal, they
+ * would get equal gradients, and stay equal for ever: 16 doing the work of one. (The order of the
+ * matrices decides which random number goes where. It is that of the original.) */
 export function createModel(config: Config, vocabSize: number, draw: () => number) {
   const matrix = (rows: number, columns: number): Matrix =>
-    Array.from({ length: rows }, () => Array.from({ length: columns }, () => value(draw())));
+    Array.from({ length: rows }, () => Array.from({ length: columns }, () => new Value(draw())));
   const { nEmbd, blockSize, nLayer } = config;
   return {
     config,
-    wte: matrix(vocabSize, nEmbd), //    weights of the token embedding: row i describes token i
-    wpe: matrix(blockSize, nEmbd), //    ... and of the position embedding: row i describes position i
-    lmHead: matrix(vocabSize, nEmbd), // the way out (lm: language model): row i scores token i
+    wte: matrix(vocabSize, nEmbd), // token embeddings: row 4 describes e
+    wpe: matrix(blockSize, nEmbd), // position embeddings: row 1 describes the place after BOS
+    lmHead: matrix(vocabSize, nEmbd), // the way out (language model head): row 4 scores e
     layers: Array.from({ length: nLayer }, () => ({
-      wq: matrix(nEmbd, nEmbd), //       for attention: makes queries,
-      wk: matrix(nEmbd, nEmbd), //       keys,
-      wv: matrix(nEmbd, nEmbd), //       values,
-      wo: matrix(nEmbd, nEmbd), //       and mixes what the heads heard
-      fc1: matrix(4 * nEmbd, nEmbd), //  for the MLP (fc: fully connected): four times as wide,
-      fc2: matrix(nEmbd, 4 * nEmbd), //  and back
+      wq: matrix(nEmbd, nEmbd), // for attention: makes queries (all of this is explained there)
+      wk: matrix(nEmbd, nEmbd), // makes keys
+      wv: matrix(nEmbd, nEmbd), // makes values
+      wo: matrix(nEmbd, nEmbd), // blends what the heads heard
+      fc1: matrix(4 * nEmbd, nEmbd), // for the MLP (fully connected): from 16 numbers to 64
+      fc2: matrix(nEmbd, 4 * nEmbd), // and back to 16
     })),
   };
 }
 export type Model = ReturnType<typeof createModel>;
 type Layer = Model['layers'][number];
-/** All in one list; by default `27 * 16 + 16 * 16 + 27 * 16 + (4 + 4 + 4) * 16 * 16` = 4192 of them. */
+
+/** All parameters in one row: `27 * 16 + 16 * 16 + 27 * 16 + (4 + 4 + 4) * 16 * 16` = 4192 of them.
+ * */
 export const parameters = ({ wte, wpe, lmHead, layers }: Model): Value[] =>
   [wte, wpe, lmHead, ...layers.flatMap((layer) => Object.values(layer))].flat(2);
 
-// The KV cache: what attention(), below, keeps of each position. That is its key and its value,
-// explained there, and its attention weights, for --explain. Later positions change none of it.
-type Cache = { keys: Matrix[]; values: Vector[]; weights: Matrix[] }; // keys, weights: [position][head]
-/** What a document starts with: for each layer, a cache without positions. */
-export const emptyCaches = (model: Model): Cache[] =>
-  model.layers.map(() => ({ keys: [], values: [], weights: [] }));
+// ---- 4. Model: from a letter to a guess ---------------------------------------------------------
+//
+// How do numbers turn into a guess? gpt(), at the end of this section, takes a token and its
+// position, and gives every token a score for coming next. These scores are called logits. In
+// between it works on x, a vector of 16 numbers that holds all it has found out at this position:
+//
+//   x = what the token means + what its position means    (a row of wte, and a row of wpe)
+//   in each layer:
+//     x = x + what it hears from the letters so far       (attention)
+//     x = x + what it makes of that                       (MLP, multi-layer perceptron)
+//   logits = a score for each token                       (the rows of lmHead)
+//
+// Each part adds something to x, like a comment in the margin, and the next part can read all of
+// it. This also helps on the way back. Gradients shrink on their way through many operations, but
+// the rate of a sum is 1, so along the sums they reach the first layer undiminished. (x is called
+// the residual stream.)
+//
+// For emma, gpt() is called with BOS at position 0, then with e at position 1, and so on. Each call
+// leaves something for later calls in a cache. Nothing flows the other way, so no position can peek
+// at the letters that it has to guess, not even in training, when we have them all. (The model is
+// causal.)
+//
+// Shapes: (m, n), (n) -> (m) takes m rows of n numbers, and a vector of n, and gives a vector of m.
 
-/** Attention lets a position hear from itself and those before it (Vaswani et al. 2017). Say the last m
- * of "emm" wants to know which vowel came before. That is its query. Each position has a key, which
- * says what it has to offer, and a value, which is what it then tells. All three are lists that a
- * linear makes from x. dot(query, key) is large if both are, in the same places, with the same signs.
- * So training can make a key for e that fits the query. softmax turns the dots into weights, and m
- * hears the mean of all values with these weights, mostly the value of e. (With weights 0.25 and 0.75,
- * the mean of 4 and 8 is `dot([0.25, 0.75], [4, 8])` = 7.) What is really looked for is up to training:
- * see --explain. Each head has its own slice of these lists, 4 of the 16 numbers, so a position can
- * look for several things at once. (nEmbd) -> (nEmbd) */
-function attention(x: Vector, layer: Layer, cache: Cache, nHead: number): Vector {
-  const headDim = x.length / nHead; // the numbers of one head
-  const split = (list: Vector): Matrix => // (nEmbd) -> (nHead, headDim)
-    Array.from({ length: nHead }, (_, head) => list.slice(head * headDim, (head + 1) * headDim));
-  const queries = split(linear(layer.wq, x));
-  cache.keys.push(split(linear(layer.wk, x)));
-  cache.values.push(linear(layer.wv, x));
-  // Products of both signs partly cancel, so a dot of four times as many is only about twice as large.
-  // To keep it at one size, we divide by the root of their number. With large dots, one weight would be
-  // nearly 1, and small changes would hardly move it. The dots would get almost no gradient.
-  const weights = queries.map((query, head) => // (nHead, positions)
-    softmax(cache.keys.map((key) => dot(query, key[head]).div(Math.sqrt(headDim)))));
-  cache.weights.push(weights);
-  // The mean goes number by number. Column i holds number i of each value. A dot with the weights of
-  // its head (i / headDim, rounded down) gives the mean. mul(1) makes copies that are neighbours.
-  const columns = x.map((_, i) => cache.values.map((v) => v[i].mul(1))); // (nEmbd, positions)
-  const heard = columns.map((column, i) => dot(weights[Math.floor(i / headDim)], column)); // (nEmbd)
+/** Adds up all numbers of a vector. (n) -> (1) */
+export const sum = (x: Vector): Value => x.reduce((total, xi) => total.add(xi));
+
+/** Adds two vectors, number by number: `add([1, 2], [3, 4])` = [4, 6]. (n), (n) -> (n) */
+export const add = (x: Vector, y: Vector): Vector => x.map((xi, i) => xi.add(y[i]));
+
+/** A matrix times a vector: the dot of each row with x. Think of a row as a question about x, and
+ * of the dot as the answer. `linear([[1, 0], [2, 2]], [3, 4])` = [3, 14]. (m, n), (n) -> (m) */
+export const linear = (w: Matrix, x: Vector): Vector => w.map((row) => dot(row, x));
+
+/** Turns scores into probabilities. A score can be any number, but probabilities must be positive
+ * and add up to 1. So we raise 2.718... (Euler's number) to each score, and then divide by the
+ * total. For scores of 0 and 1.0986 the powers are 1 and 3, which are a quarter and three quarters
+ * of their total: `softmax([0, 1.0986])` = [0.25, 0.75]. (n) -> (n) */
+export function softmax(scores: Vector): Vector {
+  // We subtract the largest score first, or a power could overflow: `Math.exp(1000)` = Infinity. That
+  // divides all powers by the same number, and so their shares stay what they were.
+  const largest = scores.reduce((max, score) => Math.max(max, score.data), -Infinity);
+  const powers = scores.map((score) => score.sub(largest).exp());
+  const total = sum(powers);
+  return powers.map((power) => power.div(total));
+}
+
+/** Makes the numbers of x neither large nor small: divides them by their root mean square, which is
+ * then 1: `rmsnorm([3, 4])` = [0.8485, 1.1314]. As every layer adds to x, its numbers grow, and
+ * dots of large numbers are larger still. Then a nudge of 0.01 would be far too much for one layer,
+ * and nothing for the next. So attention and the MLP work on a normed copy. (Zhang and Sennrich
+ * 2019.) (n) -> (n) */
+export function rmsnorm(x: Vector): Vector {
+  const factor = dot(x, x).div(x.length).add(1e-5).pow(-0.5); // 1e-5 in case all of x is 0
+  return x.map((xi) => xi.mul(factor));
+}
+
+/** What attention() keeps of earlier positions, for one head. It is called the KV cache. */
+type Cache = { keys: Vector[]; values: Value[][]; weights: Vector[] };
+
+/** Attention lets a position hear from those before it, and from itself (Vaswani et al. 2017).
+ * Nothing else in the model does: all the rest is done for each position alone. Say the second m of
+ * emma wants to know which vowel came last. From its x, each position makes three vectors:
+ *
+ *   a query   what am I looking for?        m: "a vowel"
+ *   a key     what do I have to offer?      e: "a vowel"
+ *   a value   what do I say if asked?       e: "I am an e"
+ *
+ * 1. The dot of m's query with each key is large if they match, which means large numbers in the
+ *    same places, with the same signs.
+ * 2. softmax makes shares of these dots. They are called attention weights, and add up to 1.
+ * 3. m hears the mean of all values by these weights, so e is by far the loudest. With weights of
+ *    0.25 and 0.75, say, 4 and 8 become `dot([0.25, 0.75], [4, 8])` = 7.
+ *
+ * Nobody tells the model to look for vowels. The three vectors are made alike, by a matrix each,
+ * and only what is done with them makes one of them the question and another the answer. All the
+ * rest is found by training. Have a look at what it finds: --explain emma.
+ *
+ * Each head does this with 4 of the 16 numbers, so a position can ask four questions at once. What
+ * the heads heard is joined to 16 numbers again. (nEmbd) -> (nEmbd) */
+function attention(x: Vector, layer: Layer, heads: Cache[]): Vector {
+  const query = linear(layer.wq, x), key = linear(layer.wk, x), value = linear(layer.wv, x);
+  const headDim = x.length / heads.length; // 16 / 4
+  const heard = heads.flatMap(({ keys, values, weights }, head) => {
+    const start = head * headDim, end = start + headDim; // the part of this head
+    keys.push(key.slice(start, end)); // (positions, headDim)
+    value.slice(start, end).forEach((number, i) => values[i].push(number)); // (headDim, positions)
+    // A dot of many products tends to be large, and then softmax would give one position nearly all
+    // the weight, and the others almost no gradient. The root of the length keeps it in bounds.
+    const scores = linear(keys, query.slice(start, end)).map((dot) => dot.div(Math.sqrt(headDim)));
+    weights.push(softmax(scores)); // (positions, positions so far)
+    return linear(values, weights.at(-1)!); // for each number of a value, the mean
+  });
   return linear(layer.wo, heard);
 }
 
-/** The multi-layer perceptron combines what a position has heard. In the middle are four times as many
- * numbers (that is customary), and relu switches off those below 0. Without relu, two linears could do
- * no more than one does, as 3 * (2 * x) = 6 * x. (nEmbd) -> (nEmbd) */
-const mlp = (x: Vector, layer: Layer): Vector => linear(layer.fc2, linear(layer.fc1, x).map((h) => h.relu()));
+/** What a document begins with: for each layer and each head, an empty cache. (Cached Values are on
+ * the tape like all others, so gradients find their way to earlier letters.) */
+export const emptyCaches = ({ config: { nEmbd, nHead }, layers }: Model): Cache[][] =>
+  layers.map(() => Array.from({ length: nHead }, () =>
+    ({ keys: [], values: Array.from({ length: nEmbd / nHead }, () => []), weights: [] })));
 
-/** The logits for the token that comes next. Call it position by position, with the same caches. Each
- * part of a layer adds to x, and does not replace it, so what x knows can stay in it. (This x is
- * called the residual stream.) A sum has rates of 1, so gradients come back through it unchanged.
- * Without the sums, they could shrink with each layer, and fade away. */
-export function gpt(model: Model, token: number, position: number, caches: Cache[]): Vector {
-  let x = rmsnorm(add(model.wte[token], model.wpe[position])); // not a copy: every x starts at size 1
-  model.layers.forEach((layer, i) => {
-    x = add(x, attention(rmsnorm(x), layer, caches[i], model.config.nHead));
+/** The MLP is where a position thinks about what it has heard. Its 64 numbers are scratch paper,
+ * and four times the width is what most models take. relu turns those below 0 into 0. That sounds
+ * like a waste, but without it two matrices could do no more than one, just as 3 * (2 * x) = 6 * x.
+ * (nEmbd) -> (nEmbd) */
+const mlp = (x: Vector, layer: Layer): Vector =>
+  linear(layer.fc2, linear(layer.fc1, x).map((h) => h.relu()));
+
+/** The logits for the next token. Call it for one position after another, with the same caches. */
+export function gpt(model: Model, token: number, position: number, caches: Cache[][]): Vector {
+  // Attention takes a mean, which knows no order. Without wpe, "ema" and "mea" would be one to the a.
+  let x = rmsnorm(add(model.wte[token], model.wpe[position])); // (the original norms here, too)
+  for (const [i, layer] of model.layers.entries()) {
+    x = add(x, attention(rmsnorm(x), layer, caches[i]));
     x = add(x, mlp(rmsnorm(x), layer));
-  });
+  }
   return linear(model.lmHead, x);
 }
 
-// ---- 5. Training --------------------------------------------------------------------------------
-// In: a model and documents. Out: the same model, which has learnt to predict such documents.
+// ---- 5. Training: guess, measure, nudge ---------------------------------------------------------
 
-/** How wrong the model is about a document: the mean cost of its tokens, the cross-entropy. A token that
- * the model gave probability p costs -log p: nothing for 1, `-Math.log(1 / 2)` = 0.69 for 1/2, Infinity
- * for 0. Sure and wrong is worst. To guess evenly among 27 costs `-Math.log(1 / 27)` = 3.30. */
+/** How wrong the model is about a document: the mean cost of its guesses. If a guess gave the token
+ * that really came a probability of p, it costs -log p:
+ *
+ *   p = 1        0       sure, and right
+ *   p = 1 / 2    0.69
+ *   p = 1 / 10   2.30    as unsure as among 10 equal choices; a trained model gets about this far
+ *   p = 1 / 27   3.30    guessing evenly among 27 tokens, which is about where training starts
+ *   p -> 0       grows without end: sure and wrong is worst
+ *
+ * Why a logarithm? The probability of emma is that of all its guesses multiplied. Logarithms make a
+ * sum of this product, so the costs of the guesses add up to -log of the probability of emma. */
 export function lossOf(model: Model, tokens: number[]): Value {
   const caches = emptyCaches(model);
-  const costs = tokens.slice(1).map((next, position) => {
+  const targets = tokens.slice(1, model.config.blockSize + 1); // more than a block it cannot see
+  const costs = targets.map((target, position) => {
     const probabilities = softmax(gpt(model, tokens[position], position, caches));
-    return probabilities[next].log().mul(-1);
+    return probabilities[target].log().mul(-1);
   });
   return sum(costs).div(costs.length);
 }
 
-/** Makes the function that moves the parameters, called Adam (Kingma and Ba 2014). Plain gradient
- * descent would be p.data -= learningRate * p.grad. Adam improves on that in two ways. (1) In place of
- * the gradient it takes m, a running mean of gradients, so that one odd document counts little. (2) It
- * divides by the root of v, a running mean of squared gradients. That root is the usual size of the
- * gradient, so parameters with small gradients keep up. A running mean is
- * beta * old + (1 - beta) * new. It starts at 0, and so it is too small at first: after one step, m is
- * 0.15 times the gradient. Dividing by 1 - beta ** step makes up for that. epsilon prevents 0 / 0. */
+/** Trains the model on one document a step, and starts again with the first when all have had their
+ * turn. Yields the loss of each step, so whoever asks for them decides how far to go. */
+export function* train(model: Model, tokenizer: Tokenizer, documents: string[]) {
+  const { numSteps, learningRate } = model.config;
+  const nudge = adam(parameters(model));
+  for (let step = 0; step < numSteps; step++) {
+    const tokens = tokenizer.encode(documents[step % documents.length]);
+    yield tidy(() => {
+      const loss = lossOf(model, tokens); // 1. and 2. guess, and measure how wrong that was
+      loss.backward(); // 3. find all gradients
+      nudge(learningRate * (1 - step / numSteps)); // 4. large steps to get there, small ones to settle
+      return loss.data;
+    });
+  }
+}
+
+/** Adam decides how far to nudge each parameter (Kingma and Ba 2014). The plain way would be to go
+ * down the gradient: p.data -= learningRate * p.grad. But one odd name could then throw the model
+ * off course, and parameters with tiny gradients would hardly move. So Adam keeps two running means
+ * for each:
+ *
+ *   m   of its gradients. We follow this in place of the last gradient, and odd names average out.
+ *   v   of their squares. The root of v is the usual size of its gradients. We divide by it, and so all
+ *       parameters get ahead at about the same pace, whatever the size of their gradients.
+ *
+ * beta1 and beta2 say how slowly the means forget: m remembers some 7 steps, and v some 100.
+ * Epsilon prevents 0 / 0. */
 export function adam(parameters: Value[], beta1 = 0.85, beta2 = 0.99, epsilon = 1e-8) {
   const m = new Float64Array(parameters.length), v = new Float64Array(parameters.length);
   let step = 0;
   return (learningRate: number): void => {
     step++;
-    const mFactor = 1 - beta1 ** step, vFactor = 1 - beta2 ** step;
+    // The means start at 0, which is no gradient, and counts as if it were one. After n steps, all real
+    // gradients together have a share of 1 - beta ** n. Dividing by that makes true means of them.
+    const mShare = 1 - beta1 ** step, vShare = 1 - beta2 ** step;
     for (let i = 0; i < parameters.length; i++) {
       const p = parameters[i];
       m[i] = beta1 * m[i] + (1 - beta1) * p.grad;
       v[i] = beta2 * v[i] + (1 - beta2) * p.grad ** 2;
-      p.data -= learningRate * (m[i] / mFactor) / (Math.sqrt(v[i] / vFactor) + epsilon);
+      p.data -= learningRate * (m[i] / mShare) / (Math.sqrt(v[i] / vShare) + epsilon);
       p.grad = 0; // or the next step would add to it
     }
   };
 }
 
-/** Gives x back. Throws an InputError if too large a learning rate has made it NaN or infinite. */
-function finite(x: number, what: string): number {
-  if (!Number.isFinite(x)) throw new InputError(`${what} ${x}; lower --learning-rate`);
-  return x;
-}
+// ---- 6. Sampling: inventing a name --------------------------------------------------------------
+//
+// The model can guess now, and that is enough to write. We let it guess the first letter, believe
+// it, ask for the second, and so on.
 
-/** Trains on one document a step, round and round. Yields the loss of each, so its caller may stop. */
-export function* train(model: Model, tokenizer: Tokenizer, documents: string[]) {
-  const { numSteps, learningRate, blockSize } = model.config;
-  const update = adam(parameters(model));
-  for (let step = 0; step < numSteps; step++) {
-    const tokens = tokenizer.encode(documents[step % documents.length], blockSize);
-    const loss = tidy(() => {
-      const result = lossOf(model, tokens);
-      result.backward();
-      return result.data;
-    });
-    finite(loss, `step ${step + 1}: loss`);
-    update(learningRate * (1 - step / numSteps)); // large steps to get there, small ones to settle
-    yield loss;
-  }
-}
-
-// ---- 6. Sampling --------------------------------------------------------------------------------
-// In: a trained model. Out: a document like those it was trained on.
-
-/** Picks an index by weight. Lay the weights end to end, and point at the fraction `random` of the whole
- * length. The weight there is picked: `choose([1, 3], 0.2)` = 0 and `choose([1, 3], 0.3)` = 1. */
+/** Picks an index at random, but the larger its weight, the likelier. Think of the weights as
+ * planks, laid end to end. `random`, from 0 to 1, says how far along to walk, and we pick the plank
+ * we stand on: `choose([1, 3], 0.2)` = 0 and `choose([1, 3], 0.3)` = 1. */
 export function choose(weights: number[], random: number): number {
-  let total = 0;
-  const ends = weights.map((weight) => (total += weight)); // [1, 3] -> [1, 4]
-  return ends.findIndex((end) => end > random * finite(total, 'the probabilities add up to'));
+  const total = weights.reduce((a, b) => a + b, 0);
+  let end = 0;
+  return weights.findIndex((weight) => (end += weight) > random * total);
 }
 
-/** Makes up a document: draws a token by its probability, takes it as the next input (this is called
- * autoregressive), and so on, until BOS or a full block. Dividing the logits by a temperature below 1
- * moves them apart, so that the likely get likelier. 0.5 turns odds of 1 : 3 into 1 : 9:
- * `softmax([0 / 0.5, 1.0986 / 0.5])` = [0.1, 0.9]. */
+/** Invents a document. The model guesses, we roll the dice, and the token that comes up is what the
+ * model sees next. This goes on until the dice say BOS, or the block is full. The dice matter: if
+ * we always took the likeliest letter, all names would be the same. (A prompt replaces the first
+ * rolls.)
+ *
+ * The logits are divided by the temperature first. Below 1, this spreads them out, and favourites
+ * become even greater favourites: 0.5 turns odds of 1 : 3 into 1 : 9, as in `softmax([0 / 0.5,
+ * 1.0986 / 0.5])` = [0.1, 0.9]. */
 export function sample(model: Model, tokenizer: Tokenizer, random: Random, prompt = ''): string {
   const { blockSize, temperature } = model.config;
-  const given = tokenizer.encode(prompt).slice(1, -1); // the prompt's tokens, without BOS
+  const given = tokenizer.encode(prompt).slice(1, -1); // without BOS
   return tidy(() => {
     const caches = emptyCaches(model);
     let token = tokenizer.bos, text = '';
     for (let position = 0; position < blockSize; position++) {
-      const logits = gpt(model, token, position, caches);
-      const probabilities = tidy(() => softmax(logits.map((x) => x.div(temperature))).map((p) => p.data));
+      const logits = gpt(model, token, position, caches).map((logit) => logit.div(temperature));
+      const probabilities = softmax(logits).map((p) => p.data);
       token = given[position] ?? choose(probabilities, random.random());
       if (token === tokenizer.bos) break;
       text += tokenizer.characters[token];
@@ -401,35 +474,38 @@ export function sample(model: Model, tokenizer: Tokenizer, random: Random, promp
   });
 }
 
-// ---- 7. Main ------------------------------------------------------------------------------------
-// In: the arguments of the command line. Out: the loss of each step, and then new names.
+// ---- 7. Main: all of it -------------------------------------------------------------------------
 
-/** The whole program. Throws an InputError (see B) for a mistake in the arguments or in the data. */
+/** The whole program. Throws an InputError (see B) for a mistake in the arguments or in the data.
+ * */
 export async function main(args: string[]): Promise<void> {
   const { help, config, source, prompt, explain } = parseCommandLine(args);
   if (help) return print(usage());
   const random = new Random(config.seed);
+  // Shuffled, because names.txt begins with the most popular names.
   const documents = random.shuffle(await loadDocuments(source));
   print(`num docs: ${documents.length}`);
   const tokenizer = createTokenizer(documents);
   print(`vocab size: ${tokenizer.vocabSize}`);
-  const { training, heldOut } = holdOut(documents, config.eval);
+  const { training, heldOut } = holdOut(cutToBlock(documents, config.blockSize), config.eval);
   if (heldOut.length > 0) print(`held out: ${heldOut.length} docs`);
   const model = createModel(config, tokenizer.vocabSize, () => random.gauss(0, 0.08));
   print(`num params: ${parameters(model).length}`);
-  // Check before training, not after: no unknown character, and no block too long for the tape.
-  tokenizer.encode(`${prompt}${explain ?? ''}`);
-  tidy(() => lossOf(model, new Array<number>(config.blockSize + 1).fill(tokenizer.bos)));
+  const texts = checkFits(model, tokenizer, prompt, explain ?? '');
 
   const stepsDone = await watch(train(model, tokenizer, training), config.numSteps, tokenizer.vocabSize);
+  for (const p of parameters(model)) finite(p.data, 'a parameter is');
   if (heldOut.length > 0) print(evaluate(model, tokenizer, training.slice(0, stepsDone), heldOut));
-  if (explain !== undefined) return print(explainWord(model, tokenizer, explain));
+  if (explain !== undefined) return print(explainWord(model, tokenizer, texts.explain, process.stdout.columns));
 
   print('\n--- inference (new, hallucinated names) ---'); // inference: using what was trained
   for (let i = 1; i <= config.numSamples; i++) {
-    print(`sample ${String(i).padStart(2)}: ${sample(model, tokenizer, random, prompt)}`);
+    print(`sample ${String(i).padStart(2)}: ${sample(model, tokenizer, random, texts.prompt)}`);
     await nextTurn(); // lets Ctrl-C and a closed pipe get through
   }
+  // These names are not looked up anywhere. Where one of them is real, the model has reinvented it,
+  // and where it is not, it sounds as if it were. That is all a GPT ever does, and it is how ChatGPT
+  // makes up its facts as well as its mistakes.
 }
 
 // ---- A. Random numbers --------------------------------------------------------------------------
@@ -492,8 +568,7 @@ export class Random {
 
 // ---- B. Command line ----------------------------------------------------------------------------
 // In: the words after the command. Out: the settings. (Sections 1 to 6 need no imports.)
-import { createReadStream, realpathSync, statSync } from 'node:fs';
-import { link, rm, writeFile } from 'node:fs/promises';
+import { createReadStream, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -501,12 +576,18 @@ import { parseArgs } from 'node:util';
 /** A mistake in what we were given. The user sees its message in one line, and no stack trace. */
 export class InputError extends Error { exitCode = 1; }
 class UsageError extends InputError { override exitCode = 2; } // one in the command line
+const tapeIsFull = 'the model is too large; lower --n-embd, --n-layer or --block-size';
+const limits: Record<keyof Config, [least: number, most: number]> = {
+  nEmbd: [1, 256], nHead: [1, 256], nLayer: [1, 100], blockSize: [1, 1024], numSteps: [0, 1e9],
+  learningRate: [0, 1000], temperature: [0, 1e6], numSamples: [0, 1e9], eval: [0, 1e9],
+  seed: [0, Number.MAX_SAFE_INTEGER],
+};
 const flagOf = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 
 /** The text of --help. */
 export const usage = (): string => [
   'Usage: npx -y tsx micro_gpt.ts [options]. Their defaults and meanings:',
-  ...Object.entries(hyperparameters).map(([name, [standard, , , meaning]]) =>
+  ...Object.entries(hyperparameters).map(([name, [standard, meaning]]) =>
     `  --${`${flagOf(name)} ${standard}`.padEnd(20)} ${meaning}`),
   '  --data FILE_OR_URL     train on its lines; otherwise on input.txt, or names.txt from the net',
   '  --prompt TEXT          what the samples begin with',
@@ -520,10 +601,16 @@ function readOptions(args: string[]) {
     help: { type: 'boolean', short: 'h' }, data: text, prompt: text, explain: text,
     ...Object.fromEntries(Object.keys(hyperparameters).map((name) => [flagOf(name), text])),
   } as const;
+  const words: string[] = []; // parseArgs() takes the -1 of "--seed -1" for an option, so join them
+  for (const arg of args) {
+    const before = words.at(-1);
+    if (/^-\.?\d/.test(arg) && before?.startsWith('--')) words[words.length - 1] = `${before}=${arg}`;
+    else words.push(arg);
+  }
   try {
-    return parseArgs({ args, options }).values;
+    return parseArgs({ args: words, options }).values;
   } catch (error) {
-    throw new UsageError(`${(error as Error).message.split('\n')[0]} (see --help)`);
+    throw new UsageError(`${visible((error as Error).message)} (see --help)`);
   }
 }
 
@@ -531,170 +618,241 @@ function readOptions(args: string[]) {
 export function parseCommandLine(args: string[]) {
   const { help, data: source, prompt = '', explain, ...numbers } = readOptions(args);
   const given: Record<string, string | undefined> = numbers;
-  const config = Object.fromEntries(Object.entries(hyperparameters).map(([name, [standard, min, max]]) => {
+  const config = Object.fromEntries(Object.entries(hyperparameters).map(([name, [standard]]) => {
     const text = given[flagOf(name)] ?? String(standard);
     const n = text.trim() === '' ? NaN : Number(text);
+    const [least, most] = limits[name as keyof Config];
     const kind = Number.isInteger(standard) ? 'whole number' : 'number';
-    if (n >= min && n <= max && (Number.isInteger(n) || kind === 'number')) return [name, n];
-    throw new UsageError(`--${flagOf(name)} takes a ${kind} from ${min} to ${max}, not "${text}"`);
+    if (n >= least && n <= most && (Number.isInteger(n) || kind === 'number')) return [name, n];
+    throw new UsageError(
+      `--${flagOf(name)} takes a ${kind} from ${least} to ${most}, not "${text}"`);
   })) as Config;
+  config.temperature ||= 1e-6; // dividing by 0 is not possible; this takes the likeliest, too
   const { nEmbd, nHead, nLayer, blockSize } = config;
-  if (nEmbd % nHead !== 0) throw new UsageError(`--n-embd ${nEmbd} must be a multiple of --n-head ${nHead}`);
-  if (12 * nLayer * nEmbd ** 2 > 4e6) throw new UsageError('over 4e6 parameters; lower --n-embd, --n-layer');
-  if (prompt && explain !== undefined) throw new UsageError('--explain and --prompt do not go together');
+  if (nEmbd % nHead !== 0) {
+    throw new UsageError(`--n-embd ${nEmbd} must be a multiple of --n-head ${nHead}`);
+  }
+  if (12 * nLayer * nEmbd ** 2 > 1e6) {
+    throw new UsageError('over a million parameters; lower --n-embd or --n-layer');
+  };
+  if (prompt && explain !== undefined) {
+    throw new UsageError('--explain and --prompt do not go together');
+  }
   if ([...prompt].length >= blockSize) throw new UsageError(`--prompt "${prompt}" fills a block`);
+  if ([...(explain ?? '')].length > blockSize) {
+    throw new UsageError(`--explain "${explain}" is longer than a block; raise --block-size`);
+  }
   return { help, config, source, prompt, explain };
 }
 
 // ---- C. Looking inside --------------------------------------------------------------------------
-// In: a trained model. Out: a text that tells how good it is, or how it reads a word.
 
 /** Keeps the last `count` different documents out of training. */
 export function holdOut(documents: string[], count: number) {
-  const distinct = [...new Set(documents)]; // a document may be in the list twice
+  const distinct = [...new Set(documents)]; // a document may be in the dataset twice
   const rest = distinct.length - count;
-  if (rest <= 0) throw new InputError(`--eval ${count} leaves none of ${distinct.length} docs to train on`);
+  if (rest <= 0) {
+    throw new InputError(`--eval ${count} leaves none of ${distinct.length} docs to train on`);
+  }
   const kept = new Set(distinct.slice(0, rest));
-  return { training: documents.filter((document) => kept.has(document)), heldOut: distinct.slice(rest) };
+  const training = documents.filter((document) => kept.has(document));
+  return { training, heldOut: distinct.slice(rest) };
 }
 
-/** Compares the model with two simple guessers, by the loss per character. (The end counts as one.) */
-export function evaluate(model: Model, tokenizer: Tokenizer, trained: string[], heldOut: string[]): string {
-  const encode = (document: string) => tokenizer.encode(document, model.config.blockSize);
-  const pairsOf = (tokens: number[]) => tokens.slice(1).map((next, i) => [tokens[i], `${tokens[i]} ${next}`]);
-  const counts = new Map<number | string, number>(); // '5 3': how often 3 follows 5; 5: how often any does
-  const count = (key: number | string) => counts.get(key) ?? 0;
-  for (const text of trained) pairsOf(encode(text)).flat().forEach((key) => counts.set(key, count(key) + 1));
-  const losses = heldOut.map(encode).flatMap((tokens) => { // of each pair, so that long documents count more
-    const loss = finite(tidy(() => lossOf(model, tokens).data), 'the loss is');
-    return pairsOf(tokens).map(([token, pair]) => // + 1, so that a pair never seen gets some probability
-      ({ loss, bigram: -Math.log((count(pair) + 1) / (count(token) + tokenizer.vocabSize)) }));
+/** Checks before the training, not after it: no block that is too long for the tape, no unknown
+ * character, no text longer than a block. Gives back the texts, in the form of Unicode that the
+ * dataset has. (Many a letter with an accent can be written as one character or as two.) */
+function checkFits(model: Model, tokenizer: Tokenizer, prompt: string, explain: string) {
+  const { blockSize } = model.config;
+  tidy(() => {
+    const loss = lossOf(model, new Array<number>(blockSize + 1).fill(tokenizer.bos));
+    for (let i = 0; i < blockSize * tokenizer.vocabSize; i++) loss.div(1); // as many as sampling adds
   });
-  return `\n--- evaluation (loss per character, ${heldOut.length} docs never trained on) ---\n`
-    + `this model:      ${mean(losses.map(({ loss }) => loss)).toFixed(4)}\n`
-    + `guessing evenly: ${Math.log(tokenizer.vocabSize).toFixed(4)}\n`
-    + `bigram table:    ${mean(losses.map(({ bigram }) => bigram)).toFixed(4)}`; // sees one character
-}
-
-/** How the model reads a word: what it expects at each position, and where each head looks. */
-export function explainWord(model: Model, tokenizer: Tokenizer, word: string): string {
-  const tokens = tokenizer.encode(word, model.config.blockSize);
-  const n = tokens.length - 1;
-  const wide = // shown in two columns, roughly; a mark is not, as show() puts it on a ◌
-    /(?!\p{M})[\p{EPres}\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uff00-\uff60\u{20000}-\u{3ffff}]/u;
-  const show = (token: number) => { // in two columns
-    const character = (tokenizer.characters[token] ?? '.').replace(/\p{M}/u, '◌$&').replace(/\p{C}/u, '·');
-    return wide.test(character) ? character : `${character} `;
+  const fit = (option: string, text: string, most: number): string => {
+    const known = new Set(tokenizer.characters);
+    const forms = [text, text.normalize('NFC'), text.normalize('NFD')];
+    const form = forms.find((form) => [...form].every((character) => known.has(character))) ?? text;
+    tokenizer.encode(form); // throws if there is none
+    if ([...form].length <= most) return form;
+    throw new UsageError(`${option} "${text}" does not fit in a block; raise --block-size`);
   };
-  const percent = (p: number) => `${Math.round(100 * p)}%`.padStart(4);
-  const bar = (eighths: number) => // in four columns
-    ('█'.repeat(eighths / 8) + ' ▏▎▍▌▋▊▉'[eighths % 8]).slice(0, 4).padEnd(4);
-  return tidy(() => {
-    const caches = emptyCaches(model);
-    const table = tokens.slice(1).map((next, position) => {
-      const probabilities = softmax(gpt(model, tokens[position], position, caches)).map((p) => p.data);
-      const loss = finite(-Math.log(probabilities[next]), 'the loss is');
-      const likeliest = [...probabilities.entries()].sort(([, p], [, q]) => q - p).slice(0, 5);
-      return `${show(tokens[position])}-> ${show(next)}${percent(probabilities[next])}`
-        + ` ${loss.toFixed(2).padStart(5)} `
-        + likeliest.map(([token, p]) => `  ${show(token)}${bar(Math.round(32 * p))}${percent(p)}`).join('');
-    });
-    const width = Math.max(20, 2 * n + 4), across = Math.max(1, Math.floor(80 / width));
-    const maps = caches.flatMap(({ weights }, layer) => weights[0].map((_, head) => [
-      `layer ${layer + 1}, head ${head + 1}`.padEnd(width),
-      `  ${tokens.slice(0, n).map(show).join('')}`.concat(' '.repeat(width - 2 * n - 2)),
-      ...weights.map((heads, position) => show(tokens[position]) + heads[head].map(({ data: weight }) =>
-        ' ░▒▓█'[Math.round(4 * Math.sqrt(weight))].repeat(2)).join('').padEnd(width - 2)),
-    ]));
-    const rows: string[] = [];
-    for (let i = 0; i < maps.length; i += across) {
-      const beside = maps.slice(i, i + across);
-      rows.push('', ...beside[0].map((_, row) => beside.map((map) => map[row]).join('').trimEnd()));
+  return { prompt: fit('--prompt', prompt, blockSize - 1), explain: fit('--explain', explain, blockSize) };
+}
+
+/** Gives x back. Throws an InputError if too large a learning rate has made it NaN or infinite. */
+function finite(x: number, what: string): number {
+  if (!Number.isFinite(x)) throw new InputError(`${what} ${x}; lower --learning-rate`);
+  return x;
+}
+
+/** The loss per character on documents never trained on, beside that of two simple ways to guess. */
+export function evaluate(
+  model: Model, tokenizer: Tokenizer, trained: string[], heldOut: string[],
+): string {
+  const { vocabSize } = tokenizer;
+  const encode = (document: string) =>
+    tokenizer.encode(document).slice(0, model.config.blockSize + 1);
+  const pairs = new Map<number, number>(); // how often one token came after another
+  const firsts = new Array<number>(vocabSize).fill(0); // how often any token came after it
+  for (const tokens of trained.map(encode)) {
+    for (let i = 1; i < tokens.length; i++) {
+      const pair = tokens[i - 1] * vocabSize + tokens[i];
+      pairs.set(pair, (pairs.get(pair) ?? 0) + 1);
+      firsts[tokens[i - 1]]++;
     }
-    return [`\n--- how the model reads "${[...word].slice(0, n).join('').replace(/\p{Cc}/gu, '·')}" ---`,
-      '          p  loss   the five likeliest', ...table,
-      '\nand where each position (row) looks (column):', ...rows].join('\n');
+  }
+  let guesses = 0, loss = 0, bigram = 0;
+  for (const tokens of heldOut.map(encode)) {
+    guesses += tokens.length - 1;
+    loss += (tokens.length - 1) * tidy(() => lossOf(model, tokens).data);
+    for (let i = 1; i < tokens.length; i++) {
+      const times = pairs.get(tokens[i - 1] * vocabSize + tokens[i]) ?? 0;
+      bigram -= Math.log((times + 1) / (firsts[tokens[i - 1]] + vocabSize)); // + 1: all is possible
+    }
+  }
+  const line = (x: number) =>
+    `${x.toFixed(4)}, as among ${Math.exp(x).toFixed(1)} equally likely characters`;
+  return `\n--- evaluation (loss per character, ${heldOut.length} docs never trained on) ---\n`
+    + `this model:      ${line(finite(loss / guesses, 'the loss is'))}\n`
+    + `guessing evenly: ${line(Math.log(vocabSize))}\n`
+    + `bigram table:    ${line(bigram / guesses)}`; // a guess from the last character alone
+}
+
+/** A walk through sections 1 to 5 with one word. It ends with a step of training on this word, which
+ * changes the model. Columns are 8 wide, as tabs are, so it need not know how wide a character is. */
+export function explainWord(
+  model: Model, tokenizer: Tokenizer, word: string, columns = 80,
+): string {
+  const tokens = tokenizer.encode(word).slice(0, model.config.blockSize + 1);
+  const end = ['.', '|', '$'].find((sign) => !tokenizer.characters.includes(sign)) ?? 'BOS';
+  const name = (token: number) => (tokenizer.characters[token] ?? end)
+    .replace(/[\p{M}\u1160-\u11ff\ud7b0-\ud7ff]/u, '◌$&') // cannot stand alone
+    .replace(/\p{C}/u, (invisible) => invisible.codePointAt(0)!.toString(16));
+  const percent = (p: number) => `${Math.round(100 * p)}%`;
+  const lines = [`\n--- how the model reads "${[...word].map(visible).join('')}" ---`,
+    `tokens: ${tokens.join(' ')}`, '', 'whose embeddings are most alike'];
+
+  const likeness = (a: Vector, b: Vector) => // 1 for the same direction, 0 for unrelated ones
+    tidy(() => dot(a, b).data / Math.sqrt(dot(a, a).data * dot(b, b).data));
+  for (const token of new Set(tokens.slice(1, -1))) {
+    const likenesses = model.wte.map((row) => likeness(model.wte[token], row));
+    const others = [...likenesses.keys()].filter((other) => other !== token);
+    others.sort((a, b) => likenesses[b] - likenesses[a]);
+    lines.push(`${name(token)}\t${others.slice(0, 5).map(name).join(' ')}`);
+  }
+
+  const guesses = ['', 'sees\tnext\tchance\tcost\tlikeliest'];
+  const maps: string[] = [];
+  tidy(() => {
+    const caches = emptyCaches(model);
+    for (const [position, next] of tokens.slice(1).entries()) {
+      const logits = gpt(model, tokens[position], position, caches);
+      const probabilities = softmax(logits).map((p) => p.data);
+      const cost = finite(-Math.log(probabilities[next]), 'the loss is');
+      const likeliest = [...probabilities.keys()].sort((a, b) => probabilities[b] - probabilities[a]);
+      const cells = likeliest.slice(0, Math.max(1, Math.min(5, Math.floor(columns / 8) - 4)))
+        .map((token) => `${name(token)} ${percent(probabilities[token])}`);
+      guesses.push([name(tokens[position]), name(next), percent(probabilities[next]),
+        cost.toFixed(2), ...cells].join('\t'));
+    }
+    const width = Math.max(8, tokens.length + 1);
+    const beside = Math.max(1, Math.floor((columns - 8) / width));
+    for (const [i, heads] of caches.entries()) {
+      for (let first = 0; first < heads.length; first += beside) {
+        const shown = heads.slice(first, first + beside);
+        const titles = shown.map((_, j) => `head ${first + j + 1}`.padEnd(width));
+        maps.push('', `where layer ${i + 1} looks, in the same order from left to right`,
+          `\t${titles.join('')}`.trimEnd());
+        for (const [position, token] of tokens.slice(0, -1).entries()) {
+          const shades = shown.map(({ weights }) => weights[position]
+            .map((weight) => '·░▒▓█'[Math.round(4 * Math.sqrt(weight.data))]).join('').padEnd(width));
+          maps.push(`${name(token)}\t${shades.join('')}`.trimEnd());
+        }
+      }
+    }
   });
+
+  const loss = () => finite(tidy(() => lossOf(model, tokens).data), 'the loss is').toFixed(2);
+  const before = loss();
+  const config = { ...model.config, numSteps: 1 };
+  train({ ...model, config }, tokenizer, [word]).next();
+  return [...lines, ...maps, ...guesses, '',
+    `loss: ${before}, and ${loss()} after one more step of training, on this word alone`].join('\n');
 }
 
 // ---- D. Terminal --------------------------------------------------------------------------------
-// In: lines, and the steps of training. Out: standard output, and notes on standard error.
 
 const print = (line: string): void => { process.stdout.write(`${line}\n`); };
-/** Tells the user something in one line, without control characters and passwords in what it quotes. */
+const visible = (text: string): string => text.replace(/\p{Cc}/gu, ' ');
+/** Says something on standard error, in one line, without passwords and control characters. */
 function note(line: string): void {
-  const clean = line.replace(/\p{Cc}/gu, ' ').replace(/\/\/[^/\s]*@/g, '//');
+  const clean = visible(line.replace(/\/\/[^/]*@/g, '//'));
   try { process.stderr.write(`micro_gpt: ${clean}\n`); } catch {} // Deno throws; elsewhere, see F
 }
-const describe = (character: string): string =>
-  `the character "${character}" (U+${character.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0')})`;
+const describe = (character: string): string => {
+  const code = character.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0');
+  return `the character "${character}" (U+${code})`;
+};
+const mean = (numbers: number[]): number => numbers.reduce((a, b) => a + b) / numbers.length;
 
-/** Prints the steps; on a terminal, in one line that redraws, and then a curve. Returns how many it did. */
-async function watch(training: ReturnType<typeof train>, numSteps: number, vocabSize: number) {
-  const columns = () => Math.min(process.stdout.columns || 80, 80) - 1;
-  // A terminal without colors (TERM=dumb) cannot redraw. In Deno, hasColors() would ask for permission.
-  const redraws = process.stdout.isTTY && columns() > 58
-    && (process.versions.deno || process.stdout.hasColors());
-  const guessing = Math.log(vocabSize); // the loss of guessing evenly
-  const losses: number[] = []; // for the curve
-  let lines = ''; // waiting to be printed together, which is faster
-  let stepsDone = 0, turnAt = 0;
+/** Runs the training, and prints each step on a line of its own. A terminal gets one line that changes,
+ * and then a curve. Returns how many steps it did, for Ctrl-C ends the training early. */
+async function watch(training: Generator<number>, numSteps: number, vocabSize: number) {
+  const { stdout, platform, versions, env } = process;
+  const live = stdout.isTTY // Deno would ask for permission to read TERM
+    && (versions.deno || platform === 'win32' || (env.TERM ?? 'dumb') !== 'dumb');
+  const columns = () => stdout.columns || 80; // may change at any time
+  const losses: number[] = [];
+  let lines = '', turnAt = 0;
   const start = performance.now();
-  const label = () => `step ${String(stepsDone).padStart(4)} / ${String(numSteps).padStart(4)}`;
-  const progress = (perSecond: number) => [
-    label(), `loss ${mean(losses.slice(-50)).toFixed(4)}`,
-    blocks(means(losses.slice(-1600), 16), guessing, 1)[0], // not of all, which would get slow
-    `${perSecond.toFixed(0)} steps/s`, `${((numSteps - stepsDone) / perSecond).toFixed(0)} s left`,
-  ].join(' | ').slice(0, columns());
   const show = () => {
-    const perSecond = (1000 * stepsDone) / (performance.now() - start);
-    process.stdout.write(redraws ? `\r${progress(perSecond)}\x1b[K` : lines); // [K clears the rest
+    const perSecond = (1000 * losses.length) / (performance.now() - start);
+    const secondsLeft = (numSteps - losses.length) / perSecond;
+    const progress = `step ${losses.length} / ${numSteps}`
+      + ` | loss ${mean(losses.slice(-50)).toFixed(4)} (mean of 50)`
+      + ` | ${perSecond.toFixed(0)} steps/s, ${secondsLeft.toFixed(0)} s left`;
+    stdout.write(live ? `\r${progress.slice(0, columns() - 1)}\x1b[K` : lines); // [K clears the rest
     lines = '';
   };
-  const stop = () => { training.return(); };
-  process.once('SIGINT', stop); // Ctrl-C ends the training; a second one ends the program
+  const stop = () => { training.return(undefined); };
+  process.once('SIGINT', stop); // Ctrl-C; a second one ends the program
   try {
     for (const loss of training) {
-      stepsDone++;
-      if (redraws) losses.push(loss);
-      else lines += `${label()} | loss ${loss.toFixed(4)}\n`;
-      const now = performance.now();
-      if (now < turnAt) continue;
-      turnAt = now + 20;
-      show();
+      finite(loss, `step ${losses.length + 1}: loss`);
+      losses.push(loss);
+      const step = String(losses.length).padStart(4);
+      lines += `step ${step} / ${String(numSteps).padStart(4)} | loss ${loss.toFixed(4)}\n`;
+      if (performance.now() < turnAt) continue;
+      show(); // many lines at once, which is faster
+      turnAt = performance.now() + 20;
       await nextTurn();
     }
   } finally {
     process.off('SIGINT', stop);
-    if (stepsDone > 0) show();
-    if (losses.length > 0) print('');
+    if (losses.length > 0) show();
+    if (losses.length > 0 && live) print('');
   }
-  if (losses.length > 0 && columns() > 58) print(curve(losses, guessing, columns() - 6));
-  return stepsDone;
+  const width = Math.min(columns(), 80) - 8;
+  if (losses.length > 0 && live && width >= 20) print(curve(losses, Math.log(vocabSize), width));
+  return losses.length;
 }
 
-/** The losses as a curve in blocks, from the lowest up to that of guessing evenly. */
+/** The losses as a curve of blocks, from the lowest up to that of guessing evenly. */
 function curve(losses: number[], guessing: number, width: number): string {
-  const points = means(losses, width);
-  const label = (loss: number) => loss.toFixed(2).padStart(5);
-  return ['', `${label(guessing)}┬${' guessing evenly '.padEnd(width, '┄')}`,
-    ...blocks(points, guessing, 5).map((row) => `     │${row}`),
-    `${label(Math.min(...points, guessing))}┴${'─'.repeat(width)}`,
-    `      step 1${`step ${losses.length}`.padStart(width - 6)}`].join('\n');
-}
-/** A column of blocks for each point, in rows of text. */
-function blocks(points: number[], highest: number, height: number): string[] {
-  const lowest = Math.min(...points, highest);
-  const part = (x: number) => (x < highest ? (x - lowest) / (highest - lowest) : 1);
-  const block = (x: number, below: number) => // in eighths of a row
-    ' ▁▂▃▄▅▆▇█'[Math.max(0, Math.min(8, Math.round(8 * height * part(x)) - 8 * below))];
-  return Array.from({ length: height }, (_, row) => points.map((x) => block(x, height - 1 - row)).join(''));
-}
-const mean = (numbers: number[]): number => numbers.reduce((a, b) => a + b) / numbers.length;
-/** The means of n equal stretches of a list. (They share numbers at their edges, if they must.) */
-function means(list: number[], n: number): number[] {
-  const edge = (i: number) => (i * list.length) / n;
-  return Array.from({ length: n }, (_, i) => mean(list.slice(Math.floor(edge(i)), Math.ceil(edge(i + 1)))));
+  const points = Array.from({ length: width }, (_, i) => { // each the mean of one stretch
+    const start = Math.floor((i * losses.length) / width);
+    return mean(losses.slice(start, Math.ceil(((i + 1) * losses.length) / width)));
+  });
+  const lowest = Math.min(...points, guessing);
+  const rows = 5;
+  const heights = points.map((x) => // in eighths of a row
+    (x < guessing ? Math.round((8 * rows * (x - lowest)) / (guessing - lowest)) : 8 * rows));
+  const lines = Array.from({ length: rows }, (_, row) => heights.map((height) =>
+    ' ▁▂▃▄▅▆▇█'[Math.max(0, Math.min(8, height - 8 * (rows - 1 - row)))]).join(''));
+  return ['', `${guessing.toFixed(2).padStart(5)} ┬${' guessing evenly '.padEnd(width, '┄')}`,
+    ...lines.map((line) => `      │${line}`),
+    `${lowest.toFixed(2).padStart(5)} ┴${'─'.repeat(width)}`,
+    `       step 1${`step ${losses.length}`.padStart(width - 6)}`].join('\n');
 }
 
 // ---- E. Documents -------------------------------------------------------------------------------
@@ -720,6 +878,7 @@ async function linesOf(stream: AsyncIterable<Uint8Array>, atLeast = 1): Promise<
 
 /** The lines at an address. Throws an InputError if it fails, or takes more than timeout ms. */
 async function download(url: string, timeout: number, atLeast?: number): Promise<string[]> {
+  note(`reading ${url}`); // it may take a while
   try {
     const response = await fetch(url, { signal: AbortSignal.timeout(timeout) });
     if (response.status === 200 && response.body) return await linesOf(response.body, atLeast);
@@ -742,15 +901,41 @@ export async function loadDocuments(source?: string, folder = '.', url = namesUr
     const { code, message } = error as NodeJS.ErrnoException;
     if (source !== undefined || code !== 'ENOENT') throw new InputError(`cannot read "${file}": ${message}`);
   }
-  const names = await download(url, timeout, 1000) // it has 32,033
-    .catch(({ message }: InputError) => note(`${message}; using the names built into this file`));
-  if (!names) return [...builtInNames];
-  // With link() after the write, input.txt is never there in part, and never replaces another.
-  const temporary = `${file}.${process.pid}.tmp`;
-  await writeFile(temporary, names.join('\n')).then(() => link(temporary, file))
-    .finally(() => rm(temporary, { force: true }))
-    .catch((error: Error) => note(`cannot keep names.txt: ${error.message}`));
-  return names;
+  try {
+    const names = await download(url, timeout, 1000); // it has 32,033
+    keep(names, file);
+    return names;
+  } catch (error) {
+    note(`${(error as Error).message}; using the names built into this file`);
+    return [...builtInNames];
+  }
+}
+
+/** Writes the names to a new file. If one is there by now, that one stays. */
+function keep(names: string[], file: string): void {
+  try {
+    writeFileSync(file, names.join('\n'), { flag: 'wx' }); // x: only if it is not there
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST') return; // another first run was faster
+    note(`cannot keep names.txt: ${message}`);
+    try { rmSync(file, { force: true }); } catch {} // no part of it may stay
+  }
+}
+
+/** Cuts documents to what fits in a block, and tells the user if there were any. */
+export function cutToBlock(documents: string[], blockSize: number): string[] {
+  let cut = 0;
+  const fitting = documents.map((document) => {
+    if (document.length <= blockSize) return document;
+    const start = [...document.slice(0, 2 * blockSize + 2)]; // a character may take two places
+    if (start.length <= blockSize) return document;
+    cut++;
+    return start.slice(0, blockSize).join('');
+  });
+  const length = `longer than ${blockSize} characters, and cut there (see --block-size)`;
+  if (cut > 0) note(`${cut} of ${documents.length} docs are ${length}`);
+  return fitting;
 }
 
 /** For a run without a network: common first names from many languages. */
@@ -770,9 +955,10 @@ thomas uma vera victor viktor wei william yara yuki yusuf zainab zara zoe`.split
 // ---- F. Start -----------------------------------------------------------------------------------
 // The program runs unless this file was imported. (Node has import.meta.main since version 24.2.)
 function isMain(): boolean {
-  const path = process.argv[1] ?? '';
-  const file = [path, `${path}.ts`].find((name) => statSync(name, { throwIfNoEntry: false })?.isFile());
-  return file !== undefined && realpathSync(file) === fileURLToPath(import.meta.url);
+  const path = process.argv[1] ?? ''; // tsx lets us leave out what is added here
+  const names = [path, `${path}.ts`, path.replace(/js$/, 'ts'), `${path}/index.ts`];
+  const file = names.find((name) => statSync(name, { throwIfNoEntry: false })?.isFile());
+  return file !== undefined && realpathSync(file) === realpathSync(fileURLToPath(import.meta.url));
 }
 if ((import.meta as { main?: boolean }).main ?? isMain()) {
   process.stderr.on('error', () => {}); // if a note cannot be written, we go on

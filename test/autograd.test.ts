@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { dot, InputError, linear, Random, sum, tidy, value, Value } from '../micro_gpt.ts';
+import { dot, InputError, linear, Random, sum, tidy, Value } from '../micro_gpt.ts';
 import { assertClose, gradsOf, numbersOf, vectorOf } from './helpers.ts';
 import { ObjectValue } from './object_graph.ts';
 
@@ -19,10 +19,10 @@ const operations: [string, (x: Value, y: Value) => Value, (x: number, y: number)
   ['x / 3', (x) => x.div(3), (x) => x / 3],
   ['x + 0', (x) => x.add(0), (x) => x],
   ['x * 0', (x) => x.mul(0), () => 0],
-  ['2 + x', (x) => value(2).add(x), (x) => 2 + x],
-  ['2 - x', (x) => value(2).sub(x), (x) => 2 - x],
-  ['2 * x', (x) => value(2).mul(x), (x) => 2 * x],
-  ['2 / x', (x) => value(2).div(x), (x) => 2 / x],
+  ['2 + x', (x) => new Value(2).add(x), (x) => 2 + x],
+  ['2 - x', (x) => new Value(2).sub(x), (x) => 2 - x],
+  ['2 * x', (x) => new Value(2).mul(x), (x) => 2 * x],
+  ['2 / x', (x) => new Value(2).div(x), (x) => 2 / x],
   ['x + x', (x) => x.add(x), (x) => x + x],
   ['x - x', (x) => x.sub(x), () => 0],
   ['x * x', (x) => x.mul(x), (x) => x * x],
@@ -40,7 +40,7 @@ for (const [name, onTape, plain] of operations) {
   test(`${name} has the value of plain numbers, and gradients like central differences`, () => {
     for (const [a, b] of [[2, 3], [0.7, -1.3], [-1.2, 0.4]]) {
       if (Number.isNaN(plain(a, b))) continue; // such as the log of a negative number
-      const x = value(a), y = value(b);
+      const x = new Value(a), y = new Value(b);
       const result = onTape(x, y);
       result.backward();
       assertClose(result.data, plain(a, b), 1e-15, 'value');
@@ -50,14 +50,27 @@ for (const [name, onTape, plain] of operations) {
   });
 }
 
-test('relu at 0 is flat', () => {
-  const x = value(0);
+test('relu at 0 is flat, and lets NaN through, so that a mistake is seen', () => {
+  const x = new Value(0);
   x.relu().backward();
   assert.equal(x.grad, 0);
+  assert.ok(Number.isNaN(new Value(NaN).relu().data));
+});
+
+test('x ** 2 at 0 has a gradient of 0, and tiny gradients are passed on as they are', () => {
+  const x = new Value(0), y = new Value(2);
+  x.pow(2).backward();
+  assert.deepEqual([x.data, x.grad], [0, 0]);
+  y.mul(3e-13).backward();
+  assert.equal(y.grad, 3e-13);
+});
+
+test('sum adds from left to right, as the original does', () => {
+  assert.equal(sum(vectorOf(1, 1e16, -1e16)).data, 0);
 });
 
 test('gradients add up over several results until they are cleared', () => {
-  const x = value(5);
+  const x = new Value(5);
   tidy(() => x.mul(2).backward());
   tidy(() => x.mul(3).backward());
   assert.equal(x.grad, 5);
@@ -67,7 +80,7 @@ test('gradients add up over several results until they are cleared', () => {
 });
 
 test('what a result was not made from gets no gradient', () => {
-  const x = value(2), bystander = value(3);
+  const x = new Value(2), bystander = new Value(3);
   const between = x.mul(bystander);
   const result = x.mul(5);
   const later = result.mul(bystander);
@@ -76,7 +89,7 @@ test('what a result was not made from gets no gradient', () => {
 });
 
 test('data can be set, and later operations use it', () => {
-  const x = value(2);
+  const x = new Value(2);
   x.data = 3;
   const y = x.mul(x);
   y.backward();
@@ -85,7 +98,7 @@ test('data can be set, and later operations use it', () => {
 
 test('a chain of 1,000,000 operations has its value and its gradient', () => {
   tidy(() => {
-    const x = value(0.5);
+    const x = new Value(0.5);
     let y = x;
     for (let i = 0; i < 1_000_000; i++) y = y.add(x);
     y.backward();
@@ -106,11 +119,16 @@ test('dot is the sum of products written out, in value and gradients', () => {
   assert.deepEqual(valueAndGradients(dot), valueAndGradients(written));
 });
 
-test('dot takes vectors of one', () => {
-  const a = vectorOf(3), b = vectorOf(5);
-  const result = dot(a, b);
-  result.backward();
-  assert.deepEqual([result.data, a[0].grad, b[0].grad], [15, 5, 3]);
+test('dots of 1, 256, 300 and 4096 products have their value and their gradients', () => {
+  for (const n of [1, 256, 300, 4096]) {
+    const numbers = Array.from({ length: n }, (_, i) => i + 1);
+    const a = vectorOf(...numbers), b = vectorOf(...numbers.map((x) => 3 * x));
+    const result = dot(a, b);
+    result.backward();
+    assert.equal(result.data, 3 * numbers.reduce((total, x) => total + x * x, 0));
+    assert.deepEqual(gradsOf(a), numbersOf(b));
+    assert.deepEqual(gradsOf(b), numbersOf(a));
+  }
 });
 
 test('the dot of a vector with itself has twice the vector as gradient', () => {
@@ -122,38 +140,35 @@ test('the dot of a vector with itself has twice the vector as gradient', () => {
 });
 
 test('dot passes gradients on to what its operands were made from', () => {
-  const x = value(3);
+  const x = new Value(3);
   const powers = [1, 2, 3].map((n) => x.pow(n));
   dot(powers, vectorOf(1, 10, 100)).backward();
   assert.equal(x.grad, 1 + 10 * 2 * 3 + 100 * 3 * 3 ** 2);
 });
 
-test('dot refuses, with a RangeError, lists of different lengths and lists that are not neighbours', () => {
-  const xs = vectorOf(2, 3, 5, 7);
-  const at = (...indices: number[]) => indices.map((i) => xs[i]);
-  dot(xs, at(0, 1, 2, 3)); // neighbours
-  for (const [a, b] of [
-    [at(0, 1, 2), at(0)], [at(0), at(0, 1, 2)], [at(0, 1), at(0, 1, 2)], // lengths
-    [at(2, 1, 0), at(0, 1, 2)], [at(0, 1, 2), at(2, 1, 0)], [at(0, 0), at(0, 1)], [at(0, 1), at(1, 1)],
-    [at(0, 2), at(0, 1)], [at(0, 1), at(0, 2)], [at(1, 3), at(1, 3)],
-  ]) assert.throws(() => dot(a, b), { name: 'RangeError', message: /dot\(\)/ });
+test('dot refuses, with a RangeError, vectors of different lengths', () => {
+  for (const [n, m] of [[3, 1], [1, 3], [0, 1]]) {
+    const a = vectorOf(...Array<number>(n).fill(1)), b = vectorOf(...Array<number>(m).fill(1));
+    assert.throws(() => dot(a, b), { name: 'RangeError', message: new RegExp(`dot.*${n}.*${m}`) });
+  }
 });
 
-test('copies by mul(1) are neighbours, and pass their gradients on to what was copied', () => {
+test('dot takes any Values in any order, some of them twice, and made by several operations', () => {
   const xs = vectorOf(2, 3, 5, 7);
-  const picked = [3, 0, 0, 2];
-  const result = dot(picked.map((i) => xs[i].mul(1)), vectorOf(1, 10, 100, 1000));
+  const result = dot([3, 0, 0, 2].map((i) => xs[i].add(1).mul(1)), [xs[0], ...vectorOf(10, 100), xs[0]]);
   result.backward();
-  assert.equal(result.data, 7 + 20 + 200 + 5000);
-  assert.deepEqual(gradsOf(xs), [110, 0, 1000, 1]);
+  assert.equal(result.data, 8 * 2 + 3 * 10 + 3 * 100 + 6 * 2);
+  assert.deepEqual(gradsOf(xs), [8 + 10 + 100 + 6, 0, 2, 2]);
 });
 
 test('a dot takes one slot, and the operations that it stands for would take 2n - 1', () => {
+  const slotsOf = (make: () => Value) => tidy(() => {
+    const before = new Value(0).slot;
+    return make().slot - before;
+  });
   const a = vectorOf(1, 2, 3), b = vectorOf(4, 5, 6);
-  const before = value(0).slot;
-  assert.equal(dot(a, b).slot, before + 1);
-  const written = sum(a.map((x, i) => x.mul(b[i])));
-  assert.equal(written.slot, before + 1 + 2 * 3 - 1);
+  assert.equal(slotsOf(() => dot(a, b)), 1);
+  assert.equal(slotsOf(() => sum(a.map((x, i) => x.mul(b[i])))), 2 * 3 - 1);
 });
 
 test('linear gives one dot a row, in value and gradients', () => {
@@ -206,7 +221,7 @@ test('200 random expressions have the value and the gradients of a graph of obje
   for (let seed = 0; seed < 200; seed++) {
     const numbers = [0.3, -0.8, 1.2, 2.1, -1.7];
     const inputs = vectorOf(...numbers);
-    const result = expression<Value>(seed, inputs, (a, b) => dot(a.map((x) => x.mul(1)), b.map((x) => x.mul(1))));
+    const result = expression<Value>(seed, inputs, dot);
     result.backward();
 
     const objects = numbers.map((x) => new ObjectValue(x));
@@ -223,7 +238,7 @@ test('200 random expressions have the value and the gradients of a graph of obje
 // ---- tidy
 
 test('tidy returns what its body returns', () => {
-  assert.equal(tidy(() => value(2).mul(3).data), 6);
+  assert.equal(tidy(() => new Value(2).mul(3).data), 6);
 });
 
 test('after tidy, the next Value takes the slot that the first one inside had, as new', () => {
@@ -232,7 +247,7 @@ test('after tidy, the next Value takes the slot that the first one inside had, a
     dot(a, a).backward();
     return a[0].slot;
   });
-  const after = value(5);
+  const after = new Value(5);
   assert.equal(after.slot, inside);
   assert.deepEqual([after.data, after.grad], [5, 0]);
 });
@@ -257,7 +272,7 @@ test('what a slot was used for before tidy freed it does not matter to its next 
 test('tidy frees its slots on a throw too, and lets the error through', () => {
   const slots = [1, 2].map(() => {
     let slot = 0;
-    assert.throws(() => tidy(() => { slot = value(1).exp().slot; throw new Error('oh'); }), /^Error: oh$/);
+    assert.throws(() => tidy(() => { slot = new Value(1).exp().slot; throw new Error('oh'); }), /^Error: oh$/);
     return slot;
   });
   assert.equal(slots[0], slots[1]);
@@ -265,7 +280,7 @@ test('tidy frees its slots on a throw too, and lets the error through', () => {
 
 test('tidy inside tidy frees only what the inner one took', () => {
   tidy(() => {
-    const x = value(2);
+    const x = new Value(2);
     const y = x.mul(x);
     const inner = tidy(() => y.exp().slot);
     const z = y.mul(3);
@@ -276,7 +291,7 @@ test('tidy inside tidy frees only what the inner one took', () => {
 });
 
 test('Values made outside a tidy keep their data, and gather gradients inside it', () => {
-  const x = value(3);
+  const x = new Value(3);
   const y = x.mul(x);
   tidy(() => y.mul(10).backward());
   assert.deepEqual([x.data, y.data, y.grad, x.grad], [3, 9, 10, 60]);
@@ -292,7 +307,7 @@ test('random programs of tidies in tidies have the gradients of a graph of objec
       for (let i = below(12); i >= 0; i--) {
         const [x, y] = [pairs[below(pairs.length)], pairs[below(pairs.length)]];
         const action = below(6);
-        if (x === undefined || action < 2) pairs.push([value(i / 6 - 1), new ObjectValue(i / 6 - 1)]);
+        if (x === undefined || action < 2) pairs.push([new Value(i / 6 - 1), new ObjectValue(i / 6 - 1)]);
         else if (action === 2) pairs.push([x[0].add(y[0]), x[1].add(y[1])]);
         else if (action === 3) pairs.push([x[0].mul(y[0]), x[1].mul(y[1])]);
         else if (action === 4 && depth > 0) tidy(() => run(depth - 1));
@@ -312,26 +327,25 @@ test('random programs of tidies in tidies have the gradients of a graph of objec
 
 test('the very first operation on a tape passes its gradient on', async () => {
   const fresh: typeof import('../micro_gpt.ts') = await import(`../micro_gpt.ts?${'fresh'}`);
-  const x = fresh.value(3);
-  assert.equal(x.slot, 1);
+  const x = new fresh.Value(3);
   x.mul(x).backward();
   assert.equal(x.grad, 6);
 });
 
-test('the example of section 3a has the slots, the data and the grads of its table', () => {
+test('the example of section 2 has the data and the grads of its table', () => {
   tidy(() => {
-    const a = value(2), b = value(4);
+    const a = new Value(2), b = new Value(4);
     const product = a.mul(3), bracket = product.add(b), result = bracket.mul(a);
     result.backward();
     const tape = [a, b, product, bracket, result];
-    assert.deepEqual(tape.map(({ slot }) => slot - a.slot + 1), [1, 2, 3, 4, 5]);
+    assert.deepEqual(tape.map(({ slot }) => slot - a.slot), [0, 1, 2, 3, 4]);
     assert.deepEqual(numbersOf(tape), [2, 4, 6, 10, 20]);
     assert.deepEqual(gradsOf(tape), [16, 2, 2, 2, 1]);
   });
 });
 
 test('a gradient that is not a number goes on, so that a mistake is seen', () => {
-  const x = value(2);
+  const x = new Value(2);
   x.mul(NaN).mul(3).backward();
   assert.ok(Number.isNaN(x.grad));
   const a = vectorOf(Infinity, 1), b = vectorOf(0, 1);
@@ -340,38 +354,43 @@ test('a gradient that is not a number goes on, so that a mistake is seen', () =>
 });
 
 test('an infinite rate at a gradient of 0 adds nothing', () => {
-  const x = value(0), y = value(3);
+  const x = new Value(0), y = new Value(3);
   x.pow(-0.5).mul(0).add(y).backward(); // the rate of pow is Infinity here, and its gradient 0
   assert.deepEqual(gradsOf([x, y]), [0, 1]);
 });
 
 test('backward() on a Value made from no other sets its own gradient to 1, whatever it was', () => {
-  const x = value(7);
+  const x = new Value(7);
   x.grad = 5;
   x.backward();
   assert.equal(x.grad, 1);
 });
 
-test('a constant has no slot, and so no gradient: what is in slot 0 goes nowhere', () => {
-  const x = value(2);
+test('a constant takes no gradient from others', () => {
+  const x = new Value(2);
   x.mul(3).add(4).div(2).sub(1).backward();
   assert.equal(x.grad, 1.5);
 });
 
-test('gradients come through all slots of the tape, up to the last; then it is full, and says what to lower', () => {
-  const size = 2 ** 23;
-  tidy(() => {
-    const x = value(0.5), factor = value(3);
-    let y = x;
-    while (y.slot < size - 4) y = y.add(0);
-    const last = dot([y.mul(1)], [factor.mul(1)]);
-    assert.equal(last.slot, size - 1);
-    last.backward();
-    assert.deepEqual([last.data, x.grad, factor.grad], [1.5, 3, 0.5]);
-    assert.throws(() => last.add(1), (error) => error instanceof InputError && error.exitCode === 1
-      && ['--n-embd', '--n-layer', '--block-size'].every((flag) => error.message.includes(flag)));
+test('gradients come through the whole tape; then it is full, and says what to lower', () => {
+  const isFull = (error: unknown) => error instanceof InputError && error.exitCode === 1
+    && ['--n-embd', '--n-layer', '--block-size'].every((flag) => error.message.includes(flag));
+  const x = new Value(2), factor = new Value(3);
+  const many = Array<Value>(1_000_000).fill(x);
+  tidy(() => { // of slots
+    let y = x.mul(factor);
+    assert.throws(() => { for (;;) y = y.add(0); }, isFull);
+    y.backward(); // the last that was made
+    assert.deepEqual([y.data, x.grad, factor.grad], [6, 3, 2]);
   });
-  const x = value(2); // the tape is free again
+  x.grad = 0;
+  tidy(() => { // of operands
+    let y = x.mul(factor);
+    assert.throws(() => { for (;;) { const next = y.add(dot(many, many)); y = next; } }, isFull);
+    y.backward();
+    assert.equal(y.data, 6 + ((x.grad - 3) / 4) * 4);
+  });
+  x.grad = 0; // the tape is free again
   x.mul(3).backward();
   assert.equal(x.grad, 3);
 });

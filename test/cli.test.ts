@@ -34,12 +34,12 @@ test('Without arguments, everything has the default of the original', () => {
 
 test('Each number is taken from its least to its most, and refused outside, or if it is no number', () => {
   const cases: [name: keyof Config, good: string[], bad: string[]][] = [
-    ['nEmbd', ['1', '512', '1e2', '7'], ['0', '-4', '513', '16.5', 'sixteen', '16px', '1,000']],
+    ['nEmbd', ['1', '1e2', '7', '256'], ['0', '-4', '257', '16.5', 'sixteen', '16px', '1,000']],
     ['nLayer', ['1', '100'], ['0', '-1', '101', '1.5']],
     ['blockSize', ['1', '1024'], ['0', '-1', '1025', '1.5']],
     ['numSteps', ['0', '1000000000'], ['-1', '1000000001', '1.5']],
     ['learningRate', ['0', '0.5', '1e-3', '1000'], ['-0.1', '1000.1']],
-    ['temperature', ['0.000001', '1', '1000000'], ['0', '-1', '9e-7', '1000001']],
+    ['temperature', ['0.000001', '1', '1000000'], ['-1', '1000001']],
     ['numSamples', ['0', '1000000000'], ['-1', '1000000001', '1.5']],
     ['eval', ['0', '1000000000'], ['-1', '1000000001', '0.5']],
     ['seed', ['0', '4294967296', '9007199254740991'], ['-1', '0.5', '9007199254740992']],
@@ -50,24 +50,38 @@ test('Each number is taken from its least to its most, and refused outside, or i
       assert.deepEqual(parse(flagOf(name), n), { ...parse(), [name]: Number(n) }, `${name} ${n}`);
     }
     for (const n of [...bad, 'NaN', 'Infinity', '', ' ']) {
-      assertRefused(['--n-head', '1', `${flagOf(name)}=${n}`], `${flagOf(name)} `, `"${n}"`);
+      const most = `${Number(good.at(-1))}`;
+      const range = `from ${name === 'temperature' ? 0 : Number(good[0])} to ${most}`;
+      assertRefused(['--n-head', '1', `${flagOf(name)}=${n}`], `${flagOf(name)} `, range, `"${n}"`);
     }
   }
 });
 
 test('The heads must share the width evenly', () => {
-  for (const [nEmbd, nHead] of [['16', '16'], ['512', '512'], ['6', '3'], ['5', '1']]) {
+  for (const [nEmbd, nHead] of [['16', '16'], ['256', '256'], ['6', '3'], ['5', '1']]) {
     assert.equal(parseCommandLine(['--n-embd', nEmbd, '--n-head', nHead]).config.nHead, Number(nHead));
   }
   for (const nHead of ['3', '32']) assertRefused(['--n-head', nHead], '--n-embd 16', `--n-head ${nHead}`);
-  for (const nHead of ['0', '513', '1.5']) assertRefused(['--n-head', nHead], '--n-head ', `"${nHead}"`);
+  for (const nHead of ['0', '257', '1.5']) assertRefused(['--n-head', nHead], '--n-head ', `"${nHead}"`);
 });
 
-test('The layers may have 4,000,000 parameters, and no more', () => {
+test('A temperature of 0 is so low that the likeliest is taken', () => {
+  assert.equal(parseCommandLine(['--temperature', '0']).config.temperature, 1e-6);
+});
+
+test('A number may have blanks around it and be negative, but no "_" in it', () => {
+  assert.equal(parseCommandLine(['--seed', ' 7 ']).config.seed, 7);
+  for (const bad of ['1_000', '1 000']) assertRefused(['--seed', bad], '--seed ', `"${bad}"`);
+  for (const flag of ['--seed', '--temperature', '--learning-rate', '--n-embd']) {
+    for (const bad of ['-1', '-.5', '-1e3']) assertRefused([flag, bad], `${flag} takes`, `"${bad}"`);
+  }
+});
+
+test('The layers may have 1,000,000 parameters, and no more', () => {
   const sized = (layers: number, width: number) => [`--n-layer=${layers}`, `--n-embd=${width}`, '--n-head=1'];
-  assert.equal(parseCommandLine(sized(70, 69)).config.nLayer, 70); // 3,999,240
-  assertRefused(sized(21, 126), '4e6', '--n-embd', '--n-layer'); // 4,000,752, which is the next larger one
-  assertRefused(sized(100, 512), '4e6');
+  assert.equal(parseCommandLine(sized(57, 38)).config.nLayer, 57); // 987,696
+  assertRefused(sized(58, 38), 'million', '--n-embd', '--n-layer'); // 1,005,024
+  assertRefused(sized(100, 256), 'million');
 });
 
 test('A word that is no option, or an option without its value, is refused and named', () => {
@@ -76,7 +90,7 @@ test('A word that is no option, or an option without its value, is refused and n
     ['--no-help', '--no-help'], ['-s', '-s', '1'], ['--toString', '--help', '--toString'],
     ['--help', '--help=1'], ['names.txt', 'names.txt'], ['names.txt', '--', 'names.txt'],
     ['--data', '--data'], ['--seed', '--n-layer', '2', '--seed'],
-    ['--seed', '--seed', '--n-embd', '16'], ['--prompt', '--prompt', '--a'], ['--seed', '--seed', '-1'],
+    ['--seed', '--seed', '--n-embd', '16'], ['--prompt', '--prompt', '--a'], ['--prompt=-', '--prompt', '-a'],
   ];
   for (const [named, ...args] of cases) assertRefused(args, named, '--help');
 });
@@ -102,6 +116,11 @@ test('A prompt goes with no explanation, not even of an empty word', () => {
 test('A prompt leaves room in the block for one character or more', () => {
   assert.equal(parseCommandLine(['--block-size', '4', '--prompt', 'a😀c']).prompt, 'a😀c');
   assertRefused(['--block-size', '4', '--prompt', 'abcd'], '--prompt "abcd"');
+});
+
+test('A word to explain may fill the block, and not more', () => {
+  assert.equal(parseCommandLine(['--block-size', '4', '--explain', 'a😀cd']).explain, 'a😀cd');
+  assertRefused(['--block-size', '4', '--explain', 'abcde'], '--explain "abcde"', '--block-size');
 });
 
 test('The help tells every number with its default, and only options that there are', () => {
@@ -143,7 +162,7 @@ const runner = `
 async function runAll<T extends string>(t: TestContext, commands: Record<T, string[]>) {
   const cwd = await temporaryFolder(t, { 'runner.mjs': runner });
   const { stdout, stderr } = await run(t, [JSON.stringify(commands)], { cwd, file: 'runner.mjs' });
-  assert.equal(stderr, '');
+  assert.match(stderr, /^(micro_gpt: \d+ of \d+ docs are longer than \d+ .*\n)*$/);
   return JSON.parse(stdout) as Record<T, Outcome>;
 }
 const matches = (text: string, pattern: RegExp) => Array.from(text.matchAll(pattern), (match) => match[1]);
@@ -159,10 +178,22 @@ function assertError({ output, error }: Outcome, message: RegExp, steps = 0): vo
 describe('The program', { concurrency: 3 }, () => {
   test('does as its options say', async (t) => {
     const data = ['--data', tiny];
+    const folder = await temporaryFolder(t, {
+      'decomposed.txt': 'e\u0301va\n', 'composed.txt': '\u00e9\uac00\n', 'rare.txt': 'ab\nba\nxy\n',
+    });
+    const [decomposed, composed, rare] = ['decomposed', 'composed', 'rare'].map((name) => `${folder}/${name}.txt`);
     const small = [...data, '--n-embd=2', '--n-head=1', '--block-size=4'];
     const of = await runAll(t, {
       quiet: [...data, '--num-steps=0', '--num-samples=0'],
       many: [...small, '--num-steps=1000', '--num-samples=0'],
+      smallest: [...data, '--n-embd=1', '--n-head=1', '--block-size=1', '--num-steps=3', '--num-samples=9'],
+      heads: [...data, '--n-head=16', '--num-steps=3', '--num-samples=1'],
+      untrained: [...data, '--num-steps=0', '--eval=8', '--num-samples=0'],
+      both: [...data, '--num-steps=2', '--eval=8', '--explain=ada'],
+      empty: [...data, '--num-steps=2', '--explain='],
+      decomposed: ['--data', decomposed, '--num-steps=1', '--num-samples=1', '--prompt=\u00e9'],
+      composed: ['--data', composed, '--num-steps=1', '--explain=\u1100\u1161e\u0301'],
+      onlyHeldOut: ['--data', rare, '--num-steps=3', '--eval=1', '--num-samples=1'],
       seed: [...data, '--num-steps=1', '--num-samples=0', '--seed=9007199254740991'],
       prompt: ['--data', path('unicode/input.txt'), '--num-steps=5', '--num-samples=4', '--prompt', 'mary '],
       explain: [...data, '--num-steps=2', '--explain', 'ada'],
@@ -194,11 +225,33 @@ describe('The program', { concurrency: 3 }, () => {
       assert.match(of.explain.output, /"ada"/);
       assert.doesNotMatch(of.explain.output, /inference|sample/);
     });
+    await t.test('A block of one, one head, and as many heads as numbers are trained and sampled', () => {
+      assert.equal(lossesOf(of.smallest.output).length, 3);
+      assert.deepEqual(samplesOf(of.smallest.output).map((text) => text.length <= 1), Array(9).fill(true));
+      assert.deepEqual([lossesOf(of.heads.output).length, samplesOf(of.heads.output).length], [3, 1]);
+    });
+    await t.test('After 0 steps, the bigram table knows no more than guessing evenly', () => {
+      const [, evenly, table] = matches(of.untrained.output, /^[a-z ]+: +(\d\.\d{4})/gm);
+      assert.equal(table, evenly);
+    });
+    await t.test('An evaluation and an explanation are both printed, also of an empty word', () => {
+      assert.match(of.both.output, /\nbigram table: [^]*"ada"/);
+      assert.match(of.empty.output, /"".*\n.*\b23 23\n/);
+    });
+    await t.test('A text is taken in the form of Unicode that the data have', () => {
+      assert.ok(samplesOf(of.decomposed.output)[0].startsWith('e\u0301'), of.decomposed.output);
+      assert.match(of.composed.output, /"\uac00\u00e9"/);
+    });
+    await t.test('A character that only a document kept aside has is in the vocabulary', () => {
+      assert.match(of.onlyHeldOut.output, /^vocab size: 5\n/m);
+      assert.deepEqual([lossesOf(of.onlyHeldOut.output).length, samplesOf(of.onlyHeldOut.output).length], [3, 1]);
+    });
     await t.test('Of 38 documents, 8 are held out, and the 31st step has the first of 30 again', () => {
       const losses = lossesOf(of.evaluation.output);
       assert.equal(losses[30], losses[0]);
       assert.match(of.evaluation.output, /^held out: 8 docs$/m);
-      assert.match(of.evaluation.output, /^this model: .*\d\nguessing evenly: .*\d\nbigram table: .*\d$/m);
+      const told = /^this model: .*\d.*\nguessing evenly: +3\.1781, as among 24\.0 .*\nbigram table: .*\d.*$/m;
+      assert.match(of.evaluation.output, told);
       assert.doesNotMatch(of.many.output, /^(held out|this model|guessing evenly|bigram table):/m);
     });
     await t.test('All documents but one can be held out, and not all', () => {
@@ -225,25 +278,26 @@ describe('The program', { concurrency: 3 }, () => {
   test('refuses before the first step a block that is too large for the longest document', async (t) => {
     const program = readFileSync(path('../micro_gpt.ts'), 'utf8');
     const cwd = await temporaryFolder(t, {
-      'copy.ts': program.replace(/(?<=^const room = )2 \*\* 23/m, '2 ** 16'), // a tape that is full sooner
+      'copy.ts': program.replaceAll('(2 ** 23', '(2 ** 16'), // a tape that is full sooner
       'input.txt': `${'ab\n'.repeat(20)}${'ab'.repeat(600)}`,
     });
     const { stdout, stderr, code } = await run(t, ['--block-size=1024'], { cwd, file: 'copy.ts' });
-    assert.match(stderr, /^micro_gpt: .*--n-embd.*--n-layer.*--block-size.*\n$/);
+    assert.match(stderr, /\nmicro_gpt: .*--n-embd.*--n-layer.*--block-size.*\n$/);
     assert.match(stdout, /^num docs: 21\n/);
     assert.deepEqual([lossesOf(stdout), code], [[], 1]);
   });
 
-  const cases: [name: string, about: string, input: string, args: string[]][] = [
+  const cases: [name: string, about: string, input: string, args: string[], stderr?: string][] = [
     ['names', 'the original\'s own data and defaults', namesFile, []],
     ['tiny', 'two layers, small heads, documents longer than the block', tiny,
-      '--n-embd 8 --n-head 2 --n-layer 2 --block-size 8 --num-steps 200'.split(' ')],
+      '--n-embd 8 --n-head 2 --n-layer 2 --block-size 8 --num-steps 200'.split(' '),
+      'micro_gpt: 1 of 38 docs are longer than 8 characters, and cut there (see --block-size)\n'],
   ];
-  for (const [name, about, input, args] of cases) {
+  for (const [name, about, input, args, stderr = ''] of cases) {
     const skip = !existsSync(input) && 'names.txt is not here: save it as input.txt in the project';
     test(`prints to the byte what the original prints for ${about}`, { skip }, async (t) => {
       assert.deepEqual(await run(t, args, { cwd: dirname(input) }), {
-        stdout: readFileSync(path(`${name}/expected.txt`), 'utf8'), stderr: '', code: 0, signal: null,
+        stdout: readFileSync(path(`${name}/expected.txt`), 'utf8'), stderr, code: 0, signal: null,
       });
     });
   }

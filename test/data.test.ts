@@ -2,8 +2,8 @@
 // this machine: nothing here uses the network.
 
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
-import fs, { mkdir, readdir, readFile, readlink, symlink, truncate, writeFile } from 'node:fs/promises';
+import fs, { existsSync } from 'node:fs';
+import { mkdir, readdir, readFile, readlink, symlink, truncate, writeFile } from 'node:fs/promises';
 import type { RequestListener } from 'node:http';
 import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
@@ -19,10 +19,11 @@ const patience = { timeout: 120_000 }; // so that what hangs is a failure
 const documents = Array<string>(1000).fill('zoë😀'.repeat(50)); // as few as may be, in several pieces
 const names = Buffer.from(documents.join('\n'));
 
-/** What is written to stderr from now on, and not shown. */
+/** What is written to stderr from now on, and not shown, but for the notes of what is being read. */
 function listen(t: TestContext): string[] {
   const notes: string[] = [];
-  t.mock.method(process.stderr, 'write', (note: string) => notes.push(note) > 0);
+  t.mock.method(process.stderr, 'write', (note: string) =>
+    note.startsWith('micro_gpt: reading http') || notes.push(note) > 0);
   return notes;
 }
 
@@ -109,16 +110,27 @@ describe('Without a source and without input.txt', patience, () => {
     await assertFallsBack(t, 'http://127.0.0.1/names.txt', 'ENETUNREACH');
   });
 
+  test('the user is told what is being downloaded before the answer comes', async (t) => {
+    const notes: string[] = [];
+    let before: string[] = [];
+    t.mock.method(process.stderr, 'write', (note: string) => notes.push(note) > 0);
+    const { url } = await serve(t, (_, response) => { before = [...notes]; response.end(names); });
+    await loadDocuments(undefined, await temporaryFolder(t), url);
+    assertNoted(before, url);
+    assert.deepEqual(notes, before);
+  });
+
   test('a note tells neither the password of an address nor its control characters', async (t) => {
     const folder = await temporaryFolder(t);
     const { url } = await serve(t, status(404));
     const notes = listen(t);
     await loadDocuments(undefined, folder, url.replace('//', '//anna:se@cret@'));
+    await loadDocuments(undefined, folder, url.replace('//', '//anna:se \x1b\ncret@'));
     await loadDocuments(undefined, folder, `${url}?\x1b[31m\r`);
     await loadDocuments(undefined, folder, `${url}/makemore@master`);
-    assert.equal(notes.length, 3);
+    assert.equal(notes.length, 4);
     assert.match(notes[0], /names\.txt: ./); // the reason is there
-    assert.ok(notes[2].includes(`${url}/makemore@master`)); // there is no password before this @
+    assert.ok(notes[3].includes(`${url}/makemore@master`)); // there is no password before this @
     for (const note of notes) {
       assert.ok(note.includes(new URL(url).host));
       assert.doesNotMatch(note, /anna|cret|\p{Cc}(?!$)/u);
@@ -154,12 +166,14 @@ describe('Without a source and without input.txt', patience, () => {
     assert.ok(timeouts.length === 2 && timeouts.every((ms) => ms >= 1000 && ms <= 60_000), `${timeouts} ms`);
   });
 
-  /** That the download is used, with a note why it is not kept. What happens meanwhile may be the reason. */
-  async function assertNotKept(t: TestContext, folder: string, detail: string, meanwhile = async () => {}) {
+  /** That the download is used, with a note why it is not kept, unless a file of that name is there already.
+   * What happens meanwhile may be the reason. */
+  async function assertNotKept(t: TestContext, folder: string, detail?: string, meanwhile = async () => {}) {
     const { url } = await serve(t, (_, response) => void meanwhile().then(() => response.end(names)));
     const notes = listen(t);
     assert.deepEqual(await loadDocuments(undefined, folder, url), documents);
-    assertNoted(notes, detail);
+    if (detail === undefined) assert.deepEqual(notes, []);
+    else assertNoted(notes, detail);
   }
 
   test('a download for a folder that is missing is used, and not kept', async (t) => {
@@ -169,34 +183,34 @@ describe('Without a source and without input.txt', patience, () => {
   test('a dangling symlink of that name stays as it is, and the download is used', async (t) => {
     const folder = await temporaryFolder(t);
     await symlink('elsewhere.txt', join(folder, 'input.txt'));
-    await assertNotKept(t, folder, 'EEXIST');
+    await assertNotKept(t, folder);
     assert.deepEqual(await readdir(folder), ['input.txt']);
     assert.equal(await readlink(join(folder, 'input.txt')), 'elsewhere.txt');
   });
 
   test('an input.txt that somebody made during the download stays, and the download is used', async (t) => {
     const folder = await temporaryFolder(t);
-    await assertNotKept(t, folder, 'EEXIST', () => writeFile(join(folder, 'input.txt'), 'ava\n'));
+    await assertNotKept(t, folder, undefined, () => writeFile(join(folder, 'input.txt'), 'ava\n'));
     assert.deepEqual(await readdir(folder), ['input.txt']);
     assert.equal(await readFile(join(folder, 'input.txt'), 'utf8'), 'ava\n');
   });
 
   test('on a disk that is full, no part of the download is kept, and it is used', async (t) => {
     const folder = await temporaryFolder(t);
-    const { writeFile } = fs;
-    const full = t.mock.method(fs, 'writeFile', async (file: string, text: string) => {
-      await writeFile(file, text.slice(0, 10_000));
+    const { writeFileSync } = fs;
+    const full = t.mock.method(fs, 'writeFileSync', (file: string, text: string, options: object) => {
+      writeFileSync(file, text.slice(0, 10_000), options);
       throw new Error('ENOSPC');
     });
     t.after(() => (full.mock.restore(), syncBuiltinESMExports()));
-    syncBuiltinESMExports(); // lets the program see the other writeFile
+    syncBuiltinESMExports(); // lets the program see the other writeFileSync
     await assertNotKept(t, folder, 'ENOSPC');
     assert.deepEqual(await readdir(folder), []);
   });
 
   test('if nothing may be written or removed, as in Deno, the download is used', async (t) => {
-    const forbidden = () => Promise.reject(new Error('NotCapable'));
-    const mocks = [t.mock.method(fs, 'writeFile', forbidden), t.mock.method(fs, 'rm', forbidden)];
+    const forbidden = () => { throw new Error('NotCapable'); };
+    const mocks = [t.mock.method(fs, 'writeFileSync', forbidden), t.mock.method(fs, 'rmSync', forbidden)];
     t.after(() => (mocks.forEach(({ mock }) => mock.restore()), syncBuiltinESMExports()));
     const folder = await temporaryFolder(t); // which its clean-up must find without the mocks
     syncBuiltinESMExports();

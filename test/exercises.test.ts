@@ -29,13 +29,13 @@ const learns = (gpt: Gpt): void => {
   assert.ok(mean(losses.slice(-50)) < mean(losses.slice(0, 50)) - 0.2, 'the loss falls');
 };
 const count = (gpt: Gpt): number => gpt.parameters(gpt.createModel(defaults, 27, () => 0)).length;
-type Extended = ReturnType<Gpt['value']> & Record<'tanh' | 'gelu', () => ReturnType<Gpt['value']>>;
+type Extended = original.Value & Record<'tanh' | 'gelu', () => original.Value>;
 const rounded = (x: number) => Number(x.toFixed(4));
 
 const exercises: Exercise[] = [
   {
     name: 'two layers',
-    changes: [['  nLayer:       [      1,', '  nLayer:       [      2,']],
+    changes: [['  nLayer: [1,', '  nLayer: [2,']],
     check: (gpt) => {
       const { config } = gpt.parseCommandLine([]);
       assert.equal(gpt.parameters(gpt.createModel(config, 27, () => 0)).length, 7264);
@@ -54,7 +54,8 @@ const exercises: Exercise[] = [
   }
   const [pair] = [...pairs].sort(([, m], [, n]) => n - m)[0];
   const characters = [...new Set(documents.join('')), pair];`],
-      ['    for (const character of document) {', `    for (const character of document.split(pair).flatMap((part, i) => (i > 0 ? [pair, ...part] : [...part]))) {`],
+      ['Array.from(text, tokenOf)', `text.split(pair)
+    .flatMap((part, i) => (i > 0 ? [pair, ...part] : [...part])).map(tokenOf)`],
     ],
     check: (gpt) => {
       const tokenizer = gpt.createTokenizer(['banana', 'bandana']);
@@ -66,10 +67,10 @@ const exercises: Exercise[] = [
   },
   {
     name: 'tanh',
-    changes: [['  relu()          {', `  tanh() { return record(Math.tanh(this.data), this, 1 - Math.tanh(this.data) ** 2); }
+    changes: [['  relu()          {', `  tanh() { return new Value(Math.tanh(this.data), this, 1 - Math.tanh(this.data) ** 2); }
   relu()          {`]],
     check: (gpt) => {
-      const x = gpt.value(0.5) as Extended;
+      const x = new gpt.Value(0.5) as Extended;
       x.tanh().backward();
       assert.equal(rounded(x.grad), 0.7864);
     },
@@ -79,10 +80,10 @@ const exercises: Exercise[] = [
     changes: [
       ['  relu()          {', `  gelu() { return this.div(this.mul(-1.702).exp().add(1)); }
   relu()          {`],
-      ['linear(layer.fc1, x).map((h) => h.relu())', 'linear(layer.fc1, x).map((h) => h.gelu()).map((h) => h.mul(1))'],
+      ['linear(layer.fc1, x).map((h) => h.relu())', 'linear(layer.fc1, x).map((h) => h.gelu())'],
     ],
     check: (gpt) => {
-      const x = gpt.value(1) as Extended;
+      const x = new gpt.Value(1) as Extended;
       const y = x.gelu();
       y.backward();
       assert.deepEqual([y.data, x.grad].map(rounded), [0.8458, 1.0678]);
@@ -107,14 +108,16 @@ const exercises: Exercise[] = [
       ['    wpe: matrix(blockSize, nEmbd), ', '    '],
       ['({ wte, wpe, lmHead, layers }', '({ wte, lmHead, layers }'], ['[wte, wpe, lmHead, ...', '[wte, lmHead, ...'],
       ['rmsnorm(add(model.wte[token], model.wpe[position]))', 'rmsnorm(model.wte[token])'],
-      ['  const queries = split(linear(layer.wq, x));', `  const position = cache.keys.length;
+      ['  const headDim = x.length / heads.length; // 16 / 4\n', `  const headDim = x.length / heads.length;
+  const position = heads[0].keys.length;
   const rotate = (v: Vector): Vector => v.map((vi, i) => { // each two numbers are turned together
     const angle = position / 10000 ** ((i - (i % 2)) / headDim);
     const other = i % 2 === 0 ? v[i + 1].mul(-Math.sin(angle)) : v[i - 1].mul(Math.sin(angle));
     return vi.mul(Math.cos(angle)).add(other);
-  }).map((vi) => vi.mul(1));
-  const queries = split(linear(layer.wq, x)).map(rotate);`],
-      ['cache.keys.push(split(linear(layer.wk, x)))', 'cache.keys.push(split(linear(layer.wk, x)).map(rotate))'],
+  });
+`],
+      ['key.slice(start, end)', 'rotate(key.slice(start, end))'],
+      ['query.slice(start, end)', 'rotate(query.slice(start, end))'],
     ],
     check: (gpt) => {
       assert.equal(count(gpt), 3936);
@@ -132,7 +135,7 @@ const exercises: Exercise[] = [
     name: 'weight decay',
     changes: [['      p.data -= learningRate * (m[i]', '      p.data -= learningRate * 0.1 * p.data;\n      p.data -= learningRate * (m[i]']],
     check: (gpt) => {
-      const p = gpt.value(1);
+      const p = new gpt.Value(1);
       gpt.adam([p])(0.1);
       assert.equal(rounded(p.data), 0.99);
     },
@@ -140,9 +143,9 @@ const exercises: Exercise[] = [
   {
     name: 'a second document',
     changes: [
-      ['    const tokens = tokenizer.encode(documents[step % documents.length], blockSize);', `    const batch = [2 * step, 2 * step + 1].map((i) =>
-      tokenizer.encode(documents[i % documents.length], blockSize));`],
-      ['      const result = lossOf(model, tokens);', '      const result = sum(batch.map((tokens) => lossOf(model, tokens))).div(2);'],
+      ['    const tokens = tokenizer.encode(documents[step % documents.length]);', `    const batch = [2 * step, 2 * step + 1].map((i) =>
+      tokenizer.encode(documents[i % documents.length]));`],
+      ['const loss = lossOf(model, tokens);', 'const loss = sum(batch.map((tokens) => lossOf(model, tokens))).div(2);'],
     ],
     check: (gpt) => {
       const [first, second] = train(original, 2, 0);
@@ -151,7 +154,7 @@ const exercises: Exercise[] = [
   },
   {
     name: 'warm-up',
-    changes: [['    update(learningRate * (1 - step / numSteps));', '    update(learningRate * Math.min((step + 1) / 100, 1 - step / numSteps));']],
+    changes: [['nudge(learningRate * (1 - step / numSteps));', 'nudge(learningRate * Math.min((step + 1) / 100, 1 - step / numSteps));']],
     check: (gpt) => {
       const [, moved] = train(gpt, 1000, 0.01, 2), [, unmoved] = train(gpt, 1000, 0, 2);
       assert.ok(Math.abs(moved - unmoved) < 0.005, `${moved} is nearly ${unmoved}`);

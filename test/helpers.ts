@@ -15,8 +15,8 @@ import process from 'node:process';
 import { text } from 'node:stream/consumers';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { createModel, parseCommandLine, Random, value } from '../micro_gpt.ts';
-import type { Config, Model, Value, Vector } from '../micro_gpt.ts';
+import { createModel, parseCommandLine, Random, Value } from '../micro_gpt.ts';
+import type { Config, Model, Vector } from '../micro_gpt.ts';
 
 export const defaults: Config = parseCommandLine([]).config;
 /** The path of something, from the folder of the tests. */
@@ -24,7 +24,7 @@ export const path = (name: string): string => fileURLToPath(new URL(name, import
 
 // ---- Numbers and models
 
-export const vectorOf = (...numbers: number[]): Vector => numbers.map((x) => value(x));
+export const vectorOf = (...numbers: number[]): Vector => numbers.map((x) => new Value(x));
 export const numbersOf = (values: readonly Value[]): number[] => values.map((x) => x.data);
 export const gradsOf = (values: readonly Value[]): number[] => values.map((x) => x.grad);
 

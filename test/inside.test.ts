@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import {
   createModel, createTokenizer, emptyCaches, evaluate, explainWord, gpt, holdOut, InputError, lossOf, softmax,
-  tidy, value,
+  tidy, train, Value,
 } from '../micro_gpt.ts';
 import type { Config, Model, Tokenizer } from '../micro_gpt.ts';
 import { assertClose, defaults, numbersOf, randomModel } from './helpers.ts';
@@ -14,11 +14,13 @@ const evenModel = (vocabSize: number, settings: Partial<Config> = {}): Model =>
   createModel({ ...defaults, ...settings }, vocabSize, () => 0);
 /** The numbers of an evaluation: how many documents, and the losses of the model, evenly and of the table. */
 const evaluation = (...args: Parameters<typeof evaluate>): number[] =>
-  Array.from(evaluate(...args).matchAll(/\d+(\.\d+)?/g), ([number]) => Number(number));
-/** An explanation: all lines, and the rows of the table. */
-function explain(model: Model, tokenizer: Tokenizer, word: string) {
-  const lines = explainWord(model, tokenizer, word).split('\n');
-  return { lines, title: lines[1], rows: lines.filter((line) => line.includes('-> ')) };
+  Array.from(evaluate(...args).matchAll(/\d+\.\d{4}|\d+(?= docs)/g), ([number]) => Number(number));
+/** An explanation: all lines, the cells of the guesses, those of the maps by layer, and what is alike. */
+function explain(model: Model, tokenizer: Tokenizer, word: string, columns?: number) {
+  const text = explainWord(model, tokenizer, word, columns);
+  const parts = text.split('\n\n').map((part) => part.trim().split('\n').map((line) => line.split('\t')));
+  const alike = parts[1].slice(1), maps = parts.slice(2, -2).map((map) => map.slice(2));
+  return { text, lines: text.split('\n'), alike, maps, guesses: parts.at(-2)!.slice(1) };
 }
 const rounded = 1e-4; // as evaluate() tells four decimals
 
@@ -85,7 +87,7 @@ test('20,000 different characters are not too many for the bigram table', () => 
   assertClose(losses, [Math.log(20_001), Math.log(20_001), Math.log(20_002 / 2)], rounded);
 });
 
-const nextSlot = () => tidy(() => value(0).slot);
+const nextSlot = () => tidy(() => new Value(0).slot);
 const tokenizer = createTokenizer(['abc']);
 const both = [
   ['evaluate', (model: Model) => evaluate(model, tokenizer, ['ab'], ['cab', 'b'])],
@@ -112,107 +114,123 @@ for (const [name, call] of both) {
 }
 
 describe('An explanation', () => {
-  test('shows for each position the truth, its probability and loss, and the likeliest five', () => {
+  test('shows for each position the truth, its probability and cost, and the likeliest five', () => {
     const tokenizer = createTokenizer(['abcdefg']);
     const model = randomModel(8, { nLayer: 2 });
-    const { rows } = explain(model, tokenizer, 'bad');
-    const caches = emptyCaches(model);
+    const { guesses } = explain(model, tokenizer, 'bad');
     const tokens = tokenizer.encode('bad');
-    assert.equal(rows.length, 4);
-    for (const [i, row] of rows.entries()) {
-      const p = numbersOf(softmax(gpt(model, tokens[i], i, caches)));
-      const truth = p[tokens[i + 1]];
-      const [start, ...cells] = [row.slice(0, 18), ...(row.slice(18).match(/.{12}/gsu) ?? [])];
-      assert.deepEqual(start.split(/ +/).slice(0, 5), ['.bad'[i], '->', 'bad.'[i],
-        `${Math.round(100 * truth)}%`, (-Math.log(truth)).toFixed(2)]);
+    const twin = randomModel(8, { nLayer: 2 }); // as explaining trains the model
+    const caches = emptyCaches(twin);
+    assert.equal(guesses.length, 4);
+    for (const [i, row] of guesses.entries()) {
+      const p = numbersOf(softmax(gpt(twin, tokens[i], i, caches)));
+      const percent = (token: number) => `${Math.round(100 * p[token])}%`;
       const likeliest = [...p.keys()].sort((a, b) => p[b] - p[a]).slice(0, 5);
-      assert.deepEqual(cells.map((cell) => cell[2]), likeliest.map((token) => 'abcdefg.'[token]));
-      const percents = cells.map((cell) => Number(cell.slice(8, 11)));
-      assert.deepEqual(percents, likeliest.map((token) => Math.round(100 * p[token])));
-      const eighths = cells.map((cell) => [...cell.slice(4, 8)]
-        .reduce((total, block) => total + ' ▏▎▍▌▋▊▉█'.indexOf(block), 0));
-      assert.deepEqual(eighths, likeliest.map((token) => Math.round(32 * p[token])));
+      assert.deepEqual(row, ['.bad'[i], 'bad.'[i], percent(tokens[i + 1]), (-Math.log(p[tokens[i + 1]])).toFixed(2),
+        ...likeliest.map((token) => `${'abcdefg.'[token]} ${percent(token)}`)]);
     }
+  });
+
+  test('shows the tokens of the word, and for each letter the five that are most alike', () => {
+    const tokenizer = createTokenizer(['abcdefg']);
+    const model = evenModel(8, { nEmbd: 2, nHead: 1 });
+    const angles = [0, 0.5, 3, 0.1, 2, 0.3, 1, 1.5]; // of a to g, and of BOS
+    model.wte.forEach(([x, y], i) => {
+      x.data = (i + 1) * Math.cos(angles[i]); // longer for later ones, which must not matter
+      y.data = (i + 1) * Math.sin(angles[i]);
+    });
+    const { alike, lines } = explain(model, tokenizer, 'acca');
+    assert.deepEqual(alike, [['a', 'd f b g .'], ['c', 'e . g b f']]);
+    assert.ok(lines.includes('tokens: 7 0 2 2 0 7'), lines.join('\n'));
   });
 
   test('shades the map of each head by its weights, darkest for 1', () => {
     const even = explain(evenModel(2, { nEmbd: 1, nHead: 1 }), createTokenizer(['a']), 'a'.repeat(7));
-    assert.deepEqual(even.lines.slice(-8), // of n positions, each has a weight of 1 / n
-      ['██', '▓▓▓▓', '▒▒▒▒▒▒', ...[4, 5, 6, 7].map((n) => '▒'.repeat(2 * n)), '░'.repeat(16)]
-        .map((shades, i) => `${i === 0 ? '.' : 'a'} ${shades}`));
+    const shades = ['█', '▓▓', '▒▒▒', ...[4, 5, 6, 7].map((n) => '▒'.repeat(n)), '░'.repeat(8)];
+    assert.deepEqual(even.maps, [shades.map((row, i) => [i === 0 ? '.' : 'a', row])]); // n have 1 / n each
 
     const tokenizer = createTokenizer(['abc']);
-    const model = randomModel(4, { nLayer: 2 });
-    const { lines } = explain(model, tokenizer, 'cab');
-    const caches = emptyCaches(model);
-    tokenizer.encode('cab').slice(0, -1).forEach((token, i) => gpt(model, token, i, caches));
-    for (const [layer, { weights }] of caches.entries()) {
-      for (let head = 0; head < 4; head++) {
-        const title = `layer ${layer + 1}, head ${head + 1}`;
-        const top = lines.findIndex((line) => line.includes(title));
-        const at = lines[top].indexOf(title);
-        const shades = weights.map((heads) => numbersOf(heads[head])
-          .map((weight) => ' ░▒▓█'[Math.round(4 * Math.sqrt(weight))].repeat(2)).join(''));
-        assert.deepEqual(
-          lines.slice(top + 1, top + 6).map((line) => line.slice(at, at + 12).trimEnd()),
-          ['  . c a b', ...shades.map((row, i) => `${'.cab'[i]} ${row}`.trimEnd())], title);
+    const { maps } = explain(randomModel(4, { nLayer: 2 }), tokenizer, 'cab');
+    const caches = emptyCaches(randomModel(4, { nLayer: 2 }));
+    const twin = randomModel(4, { nLayer: 2 });
+    tokenizer.encode('cab').slice(0, -1).forEach((token, i) => gpt(twin, token, i, caches));
+    assert.deepEqual(maps, caches.map((heads) => [0, 1, 2, 3].map((position) => {
+      const row = heads.map(({ weights }) => numbersOf(weights[position])
+        .map((weight) => '·░▒▓█'[Math.round(4 * Math.sqrt(weight))]).join('').padEnd(8)).join('');
+      return ['.cab'[position], row.trimEnd()];
+    })));
+  });
+
+  test('ends with the loss, and the smaller loss after one more step on this word alone', () => {
+    const tokenizer = createTokenizer(['abc']);
+    const twin = randomModel(4);
+    const expected = [0, 1].map(() => {
+      const loss = tidy(() => lossOf(twin, tokenizer.encode('cab')).data);
+      train({ ...twin, config: { ...twin.config, numSteps: 1 } }, tokenizer, ['cab']).next();
+      return loss.toFixed(2);
+    });
+    assert.deepEqual(explain(randomModel(4), tokenizer, 'cab').lines.at(-1)?.match(/\d+\.\d+/g), expected);
+    assert.ok(Number(expected[1]) < Number(expected[0]));
+  });
+
+  /** That each character is shown like this wherever it stands. */
+  function assertShown(shown: [character: string, label: string][], end = '.'): void {
+    const word = shown.map(([character]) => character).join('');
+    const model = evenModel(shown.length + 1, { nEmbd: 1, nHead: 1, blockSize: 99 });
+    const { guesses, maps, alike } = explain(model, createTokenizer([word]), word);
+    const labels = shown.map(([, label]) => label);
+    assert.deepEqual(guesses.map(([seen]) => seen), [end, ...labels]);
+    assert.deepEqual(guesses.map(([, next]) => next), [...labels, end]);
+    assert.deepEqual(maps[0].map(([label]) => label), [end, ...labels]);
+    assert.deepEqual(alike.map(([label]) => label), labels);
+  }
+
+  test('shows wide and narrow characters as they are, and tabs keep their columns apart', () => {
+    assertShown([...'aé#1☺⌚😀\u1100李\uac00！𠀀 '].map((c): [string, string] => [c, c]));
+  });
+
+  test('puts what joins the character before it on a circle, and tells the code of what has no shape', () => {
+    assertShown([['e', 'e'], ['\u0301', '◌\u0301'], ['\u20dd', '◌\u20dd'], ['\u3099', '◌\u3099'],
+      ['\u1161', '◌\u1161'], ['\u11ab', '◌\u11ab'], ['\ud7b0', '◌\ud7b0'],
+      ['\t', '9'], ['\x1b', '1b'], ['\u200d', '200d'], ['\ue000', 'e000']]);
+  });
+
+  test('takes a sign for BOS that the dataset does not have', () => {
+    assertShown([['.', '.'], ['a', 'a']], '|');
+    assertShown([['.', '.'], ['|', '|']], '$');
+    assertShown([...'.|$'].map((c): [string, string] => [c, c]), 'BOS');
+  });
+
+  test('is no wider than the terminal, and shows less on a narrow one', () => {
+    const tokenizer = createTokenizer(['abé李😀']);
+    for (const [columns, across, likeliest] of [[undefined, 4, 5], [80, 4, 5], [60, 3, 3], [40, 2, 1], [31, 1, 1]] as const) {
+      const { lines, guesses } = explain(evenModel(6, { nEmbd: 4, blockSize: 39 }), tokenizer, 'ab😀abé😀abba', columns);
+      assert.deepEqual(new Set(guesses.map(({ length }) => length)), new Set([4 + likeliest]));
+      const titles = lines.filter((line) => line.startsWith('\t'));
+      assert.equal(titles[0].match(/head/g)?.length, across, `maps side by side in ${columns} columns`);
+      if (columns !== undefined && columns >= 40) {
+        const table = lines.filter((line) => line.includes('\t') && !line.startsWith('sees'));
+        const widest = Math.max(...table.map((line) => line.split('\t').slice(0, -1)
+          .reduce((at, cell) => (Math.floor((at + cell.length) / 8) + 1) * 8, 0) + line.split('\t').at(-1)!.length));
+        assert.ok(widest <= columns, `${widest} of ${columns} columns`);
       }
     }
   });
 
-  /** That each character is shown like this in the table and in the map. */
-  function assertShown(shown: [character: string, columns: string][]): void {
-    const word = shown.map(([character]) => character).join('');
-    const { lines, rows } = explain(evenModel(shown.length + 1, { nEmbd: 1, nHead: 1, blockSize: 99 }),
-      createTokenizer([word]), word);
-    const all = ['. ', ...shown.map(([, columns]) => columns), '. '];
-    rows.forEach((row, i) => assert.ok(row.startsWith(`${all[i]}-> ${all[i + 1]} `), row));
-    assert.equal(rows.length, all.length - 1);
-    const map = lines.slice(-all.length);
-    assert.equal(map[0], `  ${all.slice(0, -1).join('').trimEnd()}`);
-    map.slice(1).forEach((row, i) => assert.ok(row.startsWith(all[i]), row));
-  }
-
-  test('gives a narrow character a blank, and a wide one none, as it takes two columns', () => {
-    const wide = '⌚😀\u1100\u115f\u2e80李\ua4c6\uac00\ud7a3\uff01\uff60\u{20000}\u{3134a}'; // ends of ranges
-    const narrow = 'aé#1☺\u10ff\u1160\u2e5d\ua4d0\uabf9\ud7b0\ufefc\uff61\u{1fb00}'; // and their neighbours
-    assertShown([...[...wide].map((c): [string, string] => [c, c]),
-      ...[...narrow].map((c): [string, string] => [c, `${c} `])]);
-  });
-
-  test('puts a combining mark on a circle, and a dot for what has no shape', () => {
-    assertShown([['e', 'e '], ['\u0301', '◌\u0301 '], ['\u20dd', '◌\u20dd '], ['\u3099', '◌\u3099 '],
-      ['\t', '· '], ['\x1b', '· '], ['\u200d', '· '], ['\ue000', '· ']]);
-  });
-
-  test('of up to 38 characters is at most 80 columns wide, with maps that are two blanks apart', () => {
-    const columns = (line: string): number => [...line].reduce((n, c) => n + (/[李😀]/u.test(c) ? 2 : 1), 0);
-    const tokenizer = createTokenizer(['abé李😀']);
-    for (const [length, across] of [[0, 4], [1, 4], [8, 3], [17, 2], [18, 1], [38, 1]]) {
-      const word = [...'李a😀éb'.repeat(8)].slice(0, length).join('');
-      const { lines, rows } = explain(evenModel(6, { nEmbd: 4, blockSize: 39 }), tokenizer, word);
-      assert.equal(rows.length, length + 1);
-      assert.equal(new Set(rows.map(columns)).size, 1, 'rows of the table are equally wide');
-      const widest = Math.max(...lines.slice(2).map(columns)); // without the title, where the word is in full
-      assert.ok(widest <= 80, `${widest} columns for ${length} characters`);
-      const titles = lines.filter((line) => line.startsWith('layer'));
-      assert.equal(titles[0].match(/layer/g)?.length, across, `maps side by side for ${length} characters`);
-      const last = lines[lines.indexOf(titles[0]) + length + 2]; // is shaded to the end of each map
-      if (length >= 8) assert.equal(last.match(/(?<=\S) {2}(?=\S)/g)?.length ?? 0, across - 1, last);
-    }
-  });
-
-  test('of many heads keeps their titles apart', () => {
+  test('has a map for each head of each layer', () => {
     const { lines } = explain(evenModel(2, { nEmbd: 10, nHead: 10, nLayer: 100 }), createTokenizer(['a']), 'a');
-    const titles = lines.filter((line) => line.startsWith('layer')).flatMap((line) => line.split(/ {2,}/));
+    const titles = lines.filter((line) => line.startsWith('\t')).flatMap((line) => line.match(/head \d+/g) ?? []);
     assert.equal(titles.length, 1000);
-    assert.equal(titles.at(-1), 'layer 100, head 10');
+    assert.equal(titles.at(-1), 'head 10');
   });
 
-  test('of a word that is longer than the block tells and shows what fits', () => {
-    const { title, rows } = explain(randomModel(4, { blockSize: 3 }), createTokenizer(['abc']), 'cabbage');
-    assert.ok(title.includes('"cab"'), title);
+  test('of an empty word shows what names begin with', () => {
+    const { guesses, lines } = explain(evenModel(3), createTokenizer(['ab']), '');
+    assert.deepEqual(guesses.map((row) => row.slice(0, 3)), [['.', '.', '33%']]);
+    assert.ok(lines.includes('tokens: 2 2'));
+  });
+
+  test('never prints a control character of the word', () => {
     assert.doesNotMatch(explainWord(randomModel(3), createTokenizer(['a\x1b']), 'a\x1b'), /\x1b/);
-    assert.deepEqual(rows.map((row) => row.slice(0, 6)), ['. -> c', 'c -> a', 'a -> b']);
   });
 });

@@ -29,17 +29,21 @@ function onTerminal(t: TestContext, columns: number, args: string[], options: { 
 }
 
 /** A run: how wide the terminal is, what is in the environment, at which write of steps Ctrl-C comes. */
-type Run = { columns: number; args: string[]; environment?: Record<string, string>; stopAfter?: number };
+type Run = {
+  columns: number; args: string[]; environment?: Record<string, string | undefined>; stopAfter?: number;
+  narrowAfter?: number; // at which write the terminal has only 4 columns left
+};
 // Several runs in one process. Its clock is 5 milliseconds later each time it is asked, on any machine.
 const runner = `
   import { execFileSync } from 'node:child_process';
   import { setTimeout } from 'node:timers/promises';
   import { main } from ${JSON.stringify(pathToFileURL(path('../micro_gpt.ts')))};
-  let clock = 0, writes = 0, stopAfter = 0;
+  let clock = 0, writes = 0, stopAfter = 0, narrowAfter = 0;
   performance.now = () => (clock += 5);
   const write = process.stdout.write.bind(process.stdout), { env } = process;
   process.stdout.write = (text) => {
-    if (text.includes('step ') && ++writes === stopAfter) process.emit('SIGINT');
+    if (/step |\\r/.test(text) && ++writes === stopAfter) process.emit('SIGINT');
+    if (writes === narrowAfter) process.stdout.columns = 4;
     if (text.includes('sample ') && process.listenerCount('SIGINT') > 0) write('Ctrl-C would be caught: ');
     return write(text);
   };
@@ -47,13 +51,15 @@ const runner = `
     execFileSync('stty', ['cols', run.columns], { stdio: 'inherit' });
     while (process.stdout.columns !== run.columns) await setTimeout(5);
     process.env = { ...env, ...run.environment };
-    [writes, stopAfter] = [0, run.stopAfter];
+    for (const [name, value] of Object.entries(run.environment ?? {})) if (value === null) delete process.env[name];
+    [writes, stopAfter, narrowAfter] = [0, run.stopAfter, run.narrowAfter];
     await main(run.args).catch(({ message }) => process.stderr.write('error: ' + message + '\\n'));
+    process.stdout.columns = run.columns;
     write('\\0');
   }`;
 async function showAll<T extends string>(t: TestContext, runs: Record<T, Run>): Promise<Record<T, string>> {
   const file = join(await temporaryFolder(t, { 'runner.mjs': runner }), 'runner.mjs');
-  const { shown, code } = await onTerminal(t, 1, [JSON.stringify(Object.values(runs))], { file }).end;
+  const { shown, code } = await onTerminal(t, 1, [JSON.stringify(Object.values(runs), (_, value: unknown) => value ?? null)], { file }).end;
   assert.equal(code, 0, shown);
   const parts = shown.split('\0');
   return Object.fromEntries(Object.keys(runs).map((name, i) => [name, parts[i]])) as Record<T, string>;
@@ -67,7 +73,7 @@ function redraws(shown: string): string[] {
 }
 /** The curve: its two labels, its rows of blocks, and its axis. */
 function curveOf(shown: string) {
-  const curve = /^ *([\d.]+)┬.*\n((?: {5}│.*\n)+) *([\d.]+)┴─+\n(.*)\n/m.exec(shown);
+  const curve = /^ *([\d.]+) ┬.*\n((?: {6}│.*\n)+) *([\d.]+) ┴─+\n(.*)\n/m.exec(shown);
   const [, top, rows, bottom, axis] = curve ?? assert.fail(shown);
   return { top, bottom, axis: axis.trim().split(/ {2,}/), rows: rows.match(/(?<=│).*/g) ?? [] };
 }
@@ -100,78 +106,71 @@ describe('On a terminal', { concurrency: 3, skip, timeout: 60_000 }, () => {
     const one = join(await temporaryFolder(t, { 'one.txt': 'ada\n' }), 'one.txt');
     const small = ['--data', tiny, '--n-embd=4', '--n-head=1', '--block-size=4', '--num-samples=2'];
     const learning = ['--data', tiny, '--num-steps=128', '--num-samples=2'];
-    const endless = [...small, '--num-steps=1000000000'], long = [...small, '--num-steps=3200'];
+    const endless = [...small, '--num-steps=1000000000'];
     const at = (columns: number): Run => ({ columns, args: endless, stopAfter: 3 });
     const shown = await showAll(t, {
-      5: at(5), 20: at(20), 40: at(40), 59: at(59), 0: at(0), 60: at(60), 80: at(80), 120: at(120),
+      4: at(4), 20: at(20), 27: at(27), 28: at(28), 40: at(40), 0: at(0), 80: at(80), 120: at(120),
+      narrower: { columns: 80, args: endless, stopAfter: 6, narrowAfter: 3 },
       rate: { columns: 80, args: [...small, '--num-steps=400'], stopAfter: 3 },
-      learning: { columns: 71, args: learning }, // a column of the curve for two steps
-      noColor: { columns: 71, args: learning, environment: { NO_COLOR: '1' } },
-      dumb: { columns: 71, args: learning, environment: { TERM: 'dumb' } },
-      long: { columns: 80, args: long },
-      longPlain: { columns: 80, args: long, environment: { NO_COLOR: '1' } },
+      learning: { columns: 72, args: learning }, // a column of the curve for two steps
+      noColor: { columns: 72, args: learning, environment: { NO_COLOR: '1', FORCE_COLOR: '0' } },
+      foot: { columns: 72, args: learning, environment: { TERM: 'foot' } },
+      dumb: { columns: 72, args: learning, environment: { TERM: 'dumb' } },
+      noTerm: { columns: 72, args: learning, environment: { TERM: undefined } },
       flat: { columns: 80, args: [...small, '--data', one, '--learning-rate=0', '--num-steps=20'] },
       high: { columns: 80, args: [...small, '--n-embd=8', '--learning-rate=0.5', '--num-steps=20'] },
       none: { columns: 80, args: [...small, '--num-steps=0'] },
       failed: { columns: 80, args: ['--data', tiny, '--num-steps=40', '--learning-rate=0.5'] },
     });
 
-    for (const columns of [5, 20, 40, 59] as const) {
-      await t.test(`Each step has a line, and there is no curve, in ${columns} columns`, () => {
-        const lines = shown[columns].split('\n').slice(3);
-        const steps = lines.slice(0, lines.indexOf(''));
-        assert.ok(steps.length > 2);
-        for (const [i, line] of steps.entries()) {
-          assert.equal(line.slice(0, -6), `step ${`${i + 1}`.padStart(4)} / 1000000000 | loss `);
-        }
-        assert.doesNotMatch(shown[columns], /[\r\x1b┬│┴]/);
-      });
-    }
-    for (const columns of [0, 60, 80, 120] as const) {
+    for (const columns of [4, 20, 27, 28, 40, 0, 80, 120] as const) {
       await t.test(`The steps are one line that fits, and so does the curve, in ${columns} columns`, () => {
         const drawn = redraws(shown[columns]);
         assert.ok(drawn.length > 2);
         assert.doesNotMatch(shown[columns], /\nstep/);
-        const others = shown[columns].split('\n').filter((line) => !line.includes('\r'));
+        const [training] = shown[columns].split('\n\n---');
+        const others = training.split(/num params.*\n/)[1].split('\n').filter((line) => !line.includes('\r'));
         for (const line of [...drawn, ...others]) assert.ok(line.length < (columns || 80), line);
-        const [, done] = /^step +(\d+) \/ 1000000000 \| /.exec(drawn.at(-1) ?? '') ?? [];
-        assert.deepEqual(curveOf(shown[columns]).axis, ['step 1', `step ${done}`]);
+        if (columns > 0 && columns < 28) assert.doesNotMatch(shown[columns], /[┬│┴]/);
+        else assert.match(curveOf(shown[columns]).axis.join(), /^step 1,? *step \d+$/);
       });
     }
+    await t.test('In a window that becomes narrower, the line does, too', () => {
+      const drawn = redraws(shown.narrower);
+      assert.deepEqual(drawn.slice(0, 3).map(({ length }) => length > 40), [true, true, true]);
+      assert.deepEqual(drawn.slice(3).map(({ length }) => length), Array(drawn.length - 3).fill(3));
+      assert.doesNotMatch(shown.narrower, /[┬│┴]/);
+    });
     await t.test('The steps a second, times the seconds left, are the steps left', () => {
+      assert.ok(redraws(shown.rate).length > 2);
       for (const line of redraws(shown.rate)) {
-        const parts = /^step +(\d+) \/ +(\d+) \| .* (\d+) steps\/s \| (\d+) s left$/.exec(line) ?? [];
+        const parts = /^step +(\d+) \/ +(\d+) \| .* (\d+) steps\/s, (\d+) s left$/.exec(line) ?? [];
         const [, step, steps, rate, left] = parts.map(Number);
         assert.ok(Math.abs(rate * left - (steps - step)) < (rate + left) / 2 + 1, line); // both are rounded
         assert.ok(rate > 40 && rate <= 200, line); // by a clock that was asked 1 to 5 times a step
       }
     });
-    await t.test('With NO_COLOR or TERM=dumb, each step has a line, and all else is the same', () => {
-      assert.equal(shown.noColor.match(/^step +\d+ \/ +128 \| loss \d\.\d{4}$/gm)?.length, 128);
-      assert.doesNotMatch(shown.noColor, /[\r\x1b┬│┴]/);
-      assert.equal(shown.dumb, shown.noColor);
+    await t.test('With TERM=dumb or no TERM, each step has a line, and all else is the same; colors are never asked for', () => {
+      assert.equal(shown.dumb.match(/^step +\d+ \/ +128 \| loss \d\.\d{4}$/gm)?.length, 128);
+      assert.doesNotMatch(shown.dumb, /[\r\x1b┬│┴]/);
+      assert.equal(shown.noTerm, shown.dumb);
+      for (const same of [shown.noColor, shown.foot]) assert.deepEqual(curveOf(same), curveOf(shown.learning));
       for (const part of [/^[^]*?num params.*\n/, /\n\n---[^]*$/]) {
-        assert.equal(part.exec(shown.learning)?.[0], part.exec(shown.noColor)?.[0]);
+        assert.equal(part.exec(shown.learning)?.[0], part.exec(shown.dumb)?.[0]);
       }
     });
     await t.test('The line shows the mean of the last 50 losses, and with the curve all of them', () => {
-      const losses = Array.from(shown.noColor.matchAll(/loss (.*)/g), ([, loss]) => Number(loss));
+      const losses = Array.from(shown.dumb.matchAll(/loss (.*)/g), ([, loss]) => Number(loss));
       const drawn = redraws(shown.learning);
       assert.ok(drawn.length < 60, `${drawn.length} redraws of 128 steps`);
-      const last = /^step +128 \/ +128 \| loss ([\d.]+) \| (.{16}) \|/.exec(drawn.at(-1) ?? '');
-      const [, loss, course] = last ?? assert.fail(shown.learning);
+      const last = /^step 128 \/ 128 \| loss ([\d.]+) \(mean of 50\)/.exec(drawn.at(-1) ?? '');
+      const [, loss] = last ?? assert.fail(shown.learning);
       assertClose(Number(loss), mean(losses.slice(-50)), 1e-4);
       const { top, bottom, axis, rows } = curveOf(shown.learning);
-      assertBlocks([course], losses, Math.log(24));
       assertBlocks(rows, losses, Math.log(24));
       const pairs = losses.flatMap((loss, i) => (i % 2 ? (losses[i - 1] + loss) / 2 : []));
       assert.deepEqual([top, axis], ['3.18', ['step 1', 'step 128']]); // ln 24
       assertClose(Number(bottom), Math.min(...pairs), 0.006);
-    });
-    await t.test('The line shows how the last 1600 losses went', () => {
-      const losses = Array.from(shown.longPlain.matchAll(/loss (.*)/g), ([, loss]) => Number(loss));
-      const [, course] = /^step 3200 .*\| (.{16}) \|/.exec(redraws(shown.long).at(-1) ?? '') ?? assert.fail(shown.long);
-      assertBlocks([course], losses.slice(-1600), Math.log(24));
     });
     await t.test('Losses that stay the same make a flat curve', () => {
       const { rows, top } = curveOf(shown.flat);
@@ -181,7 +180,7 @@ describe('On a terminal', { concurrency: 3, skip, timeout: 60_000 }, () => {
     await t.test('Losses above guessing make no curve higher than that', () => {
       const { rows, top, bottom } = curveOf(shown.high);
       assert.deepEqual([top, bottom, rows.length], ['3.18', '3.18', 5]);
-      assert.ok(rows.every((row) => row.length === 73)); // 20 steps fill the axis, too
+      assert.ok(rows.every((row) => row.length === 72)); // 20 steps fill the axis, too
       assert.deepEqual(new Set(heightsOf(rows)), new Set([40]));
     });
     await t.test('No steps are no line and no curve', () => {

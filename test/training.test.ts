@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
-  adam, createModel, createTokenizer, emptyCaches, gpt, InputError, lossOf, parameters, Random, sample, softmax, tidy,
-  train, value,
+  adam, createModel, createTokenizer, emptyCaches, gpt, lossOf, parameters, Random, sample, softmax, tidy,
+  train, Value,
 } from '../micro_gpt.ts';
 import type { Config, Model, Tokenizer } from '../micro_gpt.ts';
 import { assertClose, defaults, numbersOf, randomModel } from './helpers.ts';
@@ -21,7 +21,7 @@ const lossesOf = (model: Model): number[] => [...train(model, tokenizer, documen
 // ---- Adam
 
 test('adam makes the two steps that we work out by hand', () => {
-  const p = value(1);
+  const p = new Value(1);
   const update = adam([p]);
 
   // m = 0.15 * 2 = 0.3,                    without the bias 0.3 / 0.15 = 2
@@ -40,8 +40,8 @@ test('adam makes the two steps that we work out by hand', () => {
 });
 
 test('adam keeps the means of each parameter apart', () => {
-  const together = [value(1), value(2)];
-  const apart = [value(1), value(2)];
+  const together = [new Value(1), new Value(2)];
+  const apart = [new Value(1), new Value(2)];
   const update = adam(together);
   const updates = apart.map((p) => adam([p]));
   for (const grads of [[3, -1], [0, 5], [-2, 0.1]]) {
@@ -54,7 +54,7 @@ test('adam keeps the means of each parameter apart', () => {
 
 test('the first step of adam has the size of the learning rate, whatever the size of the gradient', () => {
   for (const grad of [1e-3, 1, 1000, -1000]) {
-    const p = value(5);
+    const p = new Value(5);
     p.grad = grad;
     adam([p])(0.01);
     assertClose(p.data, 5 - 0.01 * Math.sign(grad), 1e-6);
@@ -62,7 +62,7 @@ test('the first step of adam has the size of the learning rate, whatever the siz
 });
 
 test('adam adds 1e-8 to the root: a first gradient of 1e-8 makes half a step, and one of 0 none', () => {
-  const p = value(5), q = value(5);
+  const p = new Value(5), q = new Value(5);
   p.grad = 1e-8;
   adam([p, q])(0.01);
   assertClose(p.data, 4.995, 1e-12);
@@ -70,18 +70,20 @@ test('adam adds 1e-8 to the root: a first gradient of 1e-8 makes half a step, an
 });
 
 test('adam takes other constants', () => {
-  const p = value(5);
+  const p = new Value(5);
   p.grad = 2;
   const update = adam([p], 0, 0, 2);
   update(1); // m = 2, v = 4
   assert.equal(p.data, 4.5);
 });
 
-test('adam clears the gradients', () => {
-  const p = value(5);
+test('adam goes on in the direction of earlier gradients when there is none', () => {
+  const p = new Value(1);
+  const nudge = adam([p]);
   p.grad = 2;
-  adam([p])(0.01);
-  assert.equal(p.grad, 0);
+  nudge(0.1);
+  nudge(0.1); // with a gradient of 0, as the first call cleared it: m = 0.255, v = 0.0396
+  assertClose(p.data, 0.9 - 0.1 * (0.255 / 0.2775) / Math.sqrt(0.0396 / 0.0199), 1e-8);
 });
 
 // ---- Training
@@ -140,15 +142,6 @@ test('training goes no further than its caller wants to hear', () => {
   assert.notDeepEqual(afterOne, dataOf(modelWith()));
 });
 
-test('a loss that is not finite stops training before it spoils the parameters', () => {
-  const model = modelWith();
-  model.lmHead[0][0].data = Infinity;
-  const before = dataOf(model);
-  assert.throws(() => lossesOf(model), (error) => error instanceof InputError
-    && error.message.includes('step 1:') && error.message.includes('--learning-rate'));
-  assert.deepEqual(dataOf(model), before);
-});
-
 test('the same seed gives the same losses, and another seed gives others', () => {
   assert.deepEqual(lossesOf(modelWith()), lossesOf(modelWith()));
   assert.notDeepEqual(lossesOf(modelWith({}, tokenizer.vocabSize, 2)), lossesOf(modelWith()));
@@ -164,24 +157,10 @@ test('a model trained on one word knows it by heart, and says it', () => {
 
 test('training and sampling give all their slots back', () => {
   const model = modelWith();
-  const before = value(0).slot;
+  const before = new Value(0).slot;
   lossesOf(model);
   sample(model, tokenizer, new Random(1));
-  assert.equal(value(0).slot, before + 1);
-});
-
-test('where the loss of a full block fits on the tape, so does a sample', () => {
-  const letters = Array.from({ length: 300 }, (_, i) => String.fromCodePoint(0x4e00 + i));
-  const tokenizer = createTokenizer(letters);
-  const model = modelWith({ blockSize: 40, nEmbd: 2 }, tokenizer.vocabSize);
-  const tokens = tokenizer.encode(letters.slice(0, 40).join(''), 40);
-  tidy(() => {
-    const first = value(0).slot;
-    const needed = tidy(() => lossOf(model, tokens).slot) - first;
-    while (value(0).slot < 2 ** 23 - 1 - needed);
-    tidy(() => lossOf(model, tokens));
-    sample(model, tokenizer, new Random(1), letters.slice(0, 40).join(''));
-  });
+  assert.equal(new Value(0).slot, before + 1);
 });
 
 // ---- Sampling
@@ -209,14 +188,6 @@ function frequencies(model: Model, tokenizer: Tokenizer): (document: string) => 
 test('a sample of a model that never says BOS fills the block to its last character', () => {
   const model = modelWithLogits([0, 0, -1000], { blockSize: 5 });
   for (let seed = 0; seed < 20; seed++) assert.match(sample(model, ab, new Random(seed)), /^[ab]{5}$/);
-});
-
-test('a model whose last step has spoilt it makes up nothing, and says what to lower', () => {
-  for (const bad of [NaN, Infinity]) {
-    const model = modelWithLogits([0, bad, 0], {});
-    assert.throws(() => sample(model, ab, new Random(1)), (error) => error instanceof InputError
-      && error.exitCode === 1 && /probabilities.* NaN.*--learning-rate/.test(error.message), `${bad}`);
-  }
 });
 
 test('a sample of a model that only says BOS is empty', () => {
