@@ -1,6 +1,6 @@
 /** micro_gpt.ts: a GPT in one file.
  *
- * Show it a list of names, and it learns to invent new ones. It learns by playing one game, over
+ * Show it a list of names, and it learns to invent new ones. It does so by playing one game, over
  * and over: here are the letters so far, so what comes next? At first it has no idea. But after
  * each name it improves itself a little, in four steps:
  *
@@ -9,16 +9,16 @@
  *   3. For each of the model's 4192 numbers, find out how nudging it would change the loss.
  *   4. Nudge all of them a little, each in the direction that makes the loss smaller.
  *
- * After 1000 names, we let it play on its own guesses, and it writes names. ChatGPT is made the
- * same way underneath, with far more numbers, and with pieces of words in place of letters.
+ * After 1000 names, we let it go on from its own guesses, and it writes names. ChatGPT began the
+ * same way, with far more numbers, and with pieces of words in place of letters.
  *
  *   Run it     npx -y tsx micro_gpt.ts             (add --help to see the options)
  *   Read it    Sections 1 to 7 are the whole GPT. A to F are plumbing, for the curious.
- *   Check it   This is a port of Andrej Karpathy's microgpt, and it prints the same losses and names:
- *              https://karpathy.github.io/2026/02/12/microgpt/
+ *   Check it   It prints the same losses and names as Andrej Karpathy's microgpt, of which it is a
+ *              port: https://karpathy.github.io/2026/02/12/microgpt/
  *
  * We will follow one name through the whole file: emma. When you are done, --explain emma takes you
- * through the same stages once more, with the numbers of a model that was just trained. */
+ * through the same stages again, with the numbers of a model that was just trained. */
 
 // ---- 1. Tokenizer: letters become numbers -------------------------------------------------------
 
@@ -55,14 +55,13 @@ export type Tokenizer = ReturnType<typeof createTokenizer>;
 
 // ---- 2. Autograd: numbers that know how to improve ----------------------------------------------
 //
-// Now that letters are numbers, we need numbers that can learn. Training asks the same question of
-// every number in the model: if we nudged you up a little, what would happen to the loss? Say that
-// 0.01 more of it makes the loss 0.03 larger. Then the answer is 3: the loss grows three times as
-// fast as the number does. Mathematicians call this a derivative. Here it is called the gradient.
+// Now that letters are numbers, we need numbers that can learn. Training asks each number in the
+// model the same question: if we nudged you up a little, what would happen to the loss? Say that
+// 0.01 more of it makes the loss 0.03 larger. Then the loss grows three times as fast as the
+// number, and the answer is 3. That is a derivative, and here it is called the gradient.
 //
 // We could find out by trying: nudge one number, run the model again, and look at the loss. But
-// that would take 4192 runs for a single step. Autograd gets all the gradients from one run,
-// because of three facts:
+// that would take 4192 runs for one step. Autograd needs only one run, thanks to three facts:
 //
 //   - Every operation knows its own rates: how fast its result grows if one operand grows, and the
 //     others hold still. For a * b, the rate for a is b.
@@ -81,18 +80,18 @@ export type Tokenizer = ReturnType<typeof createTokenizer>;
 //      3  slot 2 + slot 1    10     2   2 * 1 to slot 2, and 2 * 1 to slot 1
 //      4  slot 3 * slot 0    20     1   1 * 2 to slot 3, and 1 * 10 to slot 0
 //
-// The result begins with a grad of 1, because anything grows exactly as fast as itself. After that,
-// one walk up the tape is enough. A slot is used only by slots written after it, so by the time the
-// walk comes to it, its grad is complete. You can check the 16 by nudging: for a = 2.01, the result
-// is `(2.01 * 3 + 4) * 2.01` = 20.1603, and 0.01 more has made it 0.16 larger.
+// The result begins with a grad of 1, because anything grows exactly as fast as itself. Then one
+// walk up the tape is enough. A slot is used only by slots written after it, so by the time the
+// walk comes to it, its grad is complete. You can check the 16 by nudging: for a = 2.01, we get
+// `(2.01 * 3 + 4) * 2.01` = 20.1603, so 0.01 more has made the result 0.16 larger.
 //
-// It would be natural to make each slot an object, with a list of its operands. We use five arrays
-// instead, since long arrays of plain numbers are several times as fast. The last two arrays hold
-// the operands of every slot, those of one slot after those of the slot before.
+// It would be natural to make each slot an object, with a list of its operands. But long arrays of
+// plain numbers are several times as fast. The first three have an entry for each slot. The other
+// two have one for each operand: first come those of slot 0, then those of slot 1, and so on.
 
 const data = new Float64Array(2 ** 23); // for each slot, its number
 const grad = new Float64Array(2 ** 23); // and its gradient
-const starts = new Int32Array(2 ** 23 + 1); // and where its operands start (they end at the next start)
+const starts = new Int32Array(2 ** 23 + 1); // and where its operands start, up to the next start
 const operands = new Int32Array(2 ** 25); // for each operand, the slot that it is in
 const rates = new Float64Array(2 ** 25); // and how fast the result grows with it
 let nextSlot = 0;
@@ -154,9 +153,8 @@ export type Matrix = readonly Vector[]; // its rows
 
 /** The dot product, a[0] * b[0] + a[1] * b[1] + and so on: `dot([1, 2, 3], [4, 5, 6])` = 32. (In
  * such examples, plain numbers stand for Values.) Nearly all the work of a GPT is dots. With mul()
- * and add(), one of n products would take 2 * n - 1 slots. Here it takes one slot with 2 * n
- * operands, and so most of our speed comes from these few lines. Throws a RangeError if the lengths
- * differ. */
+ * and add(), n products would take 2 * n - 1 slots. Here they take one slot with 2 * n operands,
+ * and most of our speed comes from that. Throws a RangeError if the lengths differ. */
 export function dot(a: Vector, b: Vector): Value {
   if (a.length !== b.length) throw new RangeError(`dot() of ${a.length} and ${b.length} Values`);
   let total = 0, next = nextOperand; // a local variable is faster
@@ -172,27 +170,19 @@ export function dot(a: Vector, b: Vector): Value {
   return new Value(total);
 }
 
-/** Every step of training makes thousands of Values, and would soon fill the tape. So tidy() runs
- * body, and then rewinds the tape to where it was before. The parameters were there already, and
- * stay. But a Value from inside must not be used outside, since its slot will soon hold another
- * number. That is why body may give back numbers and text, and no Values. */
+/** Every step of training makes thousands of Values, which would soon fill the tape. So this runs
+ * body, and then rewinds the tape. (The parameters are older, and stay.) Don't use a Value from
+ * inside after that: its slot will be another's. Hence body may only return numbers or text. */
 export function tidy<T extends number | string | void | readonly number[]>(body: () => T): T {
-  const slot = nextSlot, operand = nextOperand;
-  try {
-    return body();
-  } finally {
-    nextSlot = slot;
-    nextOperand = operand;
-  }
+  const before = [nextSlot, nextOperand];
+  try { return body(); } finally { [nextSlot, nextOperand] = before; }
 }
 
 // ---- 3. Parameters: the numbers that learn ------------------------------------------------------
 //
-// A model is a heap of numbers, its parameters, and training finds them. How many there are, and
-// how they are trained, is up to us. These choices are called hyperparameters, and most of ours are
-// those of the original: small, so that it runs in a second. Try others with --n-embd 32, say, and
-// let --eval tell you if that was a good idea. (Don't worry about new words; each is explained
-// where it is used.)
+// A model is a heap of numbers, its parameters, which training finds. How many there are, and how
+// to train them, is for us to choose; new words are explained where they are used. Our choices are
+// small, so that a run takes a second. Change one, and --eval tells you if that was a good idea.
 
 const hyperparameters = { // name: [default, meaning]
   nEmbd: [16, 'width: how many numbers describe a token inside the model'],
@@ -208,18 +198,16 @@ const hyperparameters = { // name: [default, meaning]
 } as const;
 export type Config = Record<keyof typeof hyperparameters, number>;
 
-/** Makes the parameters, as matrices of rows and columns.
+/** Makes the parameters, in matrices of rows and columns.
  *
  * The number 4 says nothing about the letter e. So the model has 16 numbers that describe it,
- * called the embedding of e. They are row 4 of the matrix wte, which is short for "weights of the
- * token embedding". At first, that row is noise. But training makes letters alike that are used
- * alike: in the end, the rows most like that of e are those of u, o, a, i and y. Nobody told the
- * model about vowels.
+ * called the embedding of e. They are row 4 of the matrix wte (weights of the token embeddings). At
+ * first that row is noise. But letters that are used alike become alike: in the end, the rows most
+ * like that of e are those of u, o, a, i and y. Nobody told the model about vowels.
  *
- * draw() gives the small random numbers to start from. They are small, so that all guesses are
- * about even at first. And they are random, because if the 16 numbers of a row were equal, they
- * would get equal gradients, and stay equal for ever: 16 doing the work of one. (The order of the
- * matrices decides which random number goes where. It is that of the original.) */
+ * draw() gives small random numbers to start from. As they are small, all guesses are about even at
+ * first. And if the numbers in a row were equal, they would get equal gradients, and stay equal for
+ * ever: 16 doing the work of one. (Matrices are made in the order of the original.) */
 export function createModel(config: Config, vocabSize: number, draw: () => number) {
   const matrix = (rows: number, columns: number): Matrix =>
     Array.from({ length: rows }, () => Array.from({ length: columns }, () => new Value(draw())));
@@ -242,88 +230,81 @@ export function createModel(config: Config, vocabSize: number, draw: () => numbe
 export type Model = ReturnType<typeof createModel>;
 type Layer = Model['layers'][number];
 
-/** All parameters in one row: `27 * 16 + 16 * 16 + 27 * 16 + (4 + 4 + 4) * 16 * 16` = 4192 of them.
- * */
+/** All parameters: `27 * 16 + 16 * 16 + 27 * 16 + (4 + 4 + 4) * 16 * 16` = 4192 of them. */
 export const parameters = ({ wte, wpe, lmHead, layers }: Model): Value[] =>
   [wte, wpe, lmHead, ...layers.flatMap((layer) => Object.values(layer))].flat(2);
 
 // ---- 4. Model: from a letter to a guess ---------------------------------------------------------
 //
-// How do numbers turn into a guess? gpt(), at the end of this section, takes a token and its
-// position, and gives every token a score for coming next. These scores are called logits. In
-// between it works on x, a vector of 16 numbers that holds all it has found out at this position:
+// How do numbers become a guess? gpt(), at the end of this section, takes a token and its position,
+// and gives each token a score for coming next. These scores are called logits. On the way there it
+// works on x, a vector of 16 numbers that holds all it has found out at this position:
 //
 //   x = what the token means + what its position means    (a row of wte, and a row of wpe)
 //   in each layer:
 //     x = x + what it hears from the letters so far       (attention)
 //     x = x + what it makes of that                       (MLP, multi-layer perceptron)
-//   logits = a score for each token                       (the rows of lmHead)
+//   logits = a score for each token                       (a dot with each row of lmHead)
 //
-// Each part adds something to x, like a comment in the margin, and the next part can read all of
-// it. This also helps on the way back. Gradients shrink on their way through many operations, but
-// the rate of a sum is 1, so along the sums they reach the first layer undiminished. (x is called
-// the residual stream.)
+// Each part adds its findings to x, and leaves what is there for later parts to read. The sums also
+// help on the way back. Their rates are 1, so gradients reach the first layer through them without
+// being multiplied smaller and smaller. (x is called the residual stream.)
 //
 // For emma, gpt() is called with BOS at position 0, then with e at position 1, and so on. Each call
-// leaves something for later calls in a cache. Nothing flows the other way, so no position can peek
-// at the letters that it has to guess, not even in training, when we have them all. (The model is
-// causal.)
+// leaves something in a cache for later calls. Nothing flows the other way, so the model is causal:
+// it can't peek at the letters that it has to guess, not even in training, when we have them all.
 //
 // Shapes: (m, n), (n) -> (m) takes m rows of n numbers, and a vector of n, and gives a vector of m.
 
-/** Adds up all numbers of a vector. (n) -> (1) */
+/** The sum of the numbers of a vector. (n) -> (1) */
 export const sum = (x: Vector): Value => x.reduce((total, xi) => total.add(xi));
-
 /** Adds two vectors, number by number: `add([1, 2], [3, 4])` = [4, 6]. (n), (n) -> (n) */
 export const add = (x: Vector, y: Vector): Vector => x.map((xi, i) => xi.add(y[i]));
-
 /** A matrix times a vector: the dot of each row with x. Think of a row as a question about x, and
  * of the dot as the answer. `linear([[1, 0], [2, 2]], [3, 4])` = [3, 14]. (m, n), (n) -> (m) */
 export const linear = (w: Matrix, x: Vector): Vector => w.map((row) => dot(row, x));
 
-/** Turns scores into probabilities. A score can be any number, but probabilities must be positive
- * and add up to 1. So we raise 2.718... (Euler's number) to each score, and then divide by the
- * total. For scores of 0 and 1.0986 the powers are 1 and 3, which are a quarter and three quarters
- * of their total: `softmax([0, 1.0986])` = [0.25, 0.75]. (n) -> (n) */
+/** Turns scores, which can be any numbers, into probabilities, which are positive and add up to 1.
+ * It raises 2.718... (Euler's number) to each score, and divides by the total. For the scores 0 and
+ * 1.0986 these powers are 1 and 3, a quarter and three quarters of their total:
+ * `softmax([0, 1.0986])` = [0.25, 0.75]. (n) -> (n) */
 export function softmax(scores: Vector): Vector {
-  // We subtract the largest score first, or a power could overflow: `Math.exp(1000)` = Infinity. That
-  // divides all powers by the same number, and so their shares stay what they were.
+  // A power could overflow: `Math.exp(1000)` = Infinity. So we subtract the largest score first.
+  // This divides all powers by the same number, and so their shares stay what they were.
   const largest = scores.reduce((max, score) => Math.max(max, score.data), -Infinity);
   const powers = scores.map((score) => score.sub(largest).exp());
   const total = sum(powers);
   return powers.map((power) => power.div(total));
 }
 
-/** Makes the numbers of x neither large nor small: divides them by their root mean square, which is
- * then 1: `rmsnorm([3, 4])` = [0.8485, 1.1314]. As every layer adds to x, its numbers grow, and
- * dots of large numbers are larger still. Then a nudge of 0.01 would be far too much for one layer,
- * and nothing for the next. So attention and the MLP work on a normed copy. (Zhang and Sennrich
- * 2019.) (n) -> (n) */
+/** Scales x to a root mean square of 1: `rmsnorm([3, 4])` = [0.8485, 1.1314]. Every layer adds to
+ * x, so its numbers grow, and whatever is computed from them would grow, too. A nudge that is right
+ * for one layer would then be too much for the next. That is why attention and the MLP each work on
+ * a scaled copy of x. (Zhang and Sennrich 2019.) (n) -> (n) */
 export function rmsnorm(x: Vector): Vector {
   const factor = dot(x, x).div(x.length).add(1e-5).pow(-0.5); // 1e-5 in case all of x is 0
   return x.map((xi) => xi.mul(factor));
 }
 
-/** What attention() keeps of earlier positions, for one head. It is called the KV cache. */
+/** What attention() keeps of all positions so far, for one head: the KV cache. */
 type Cache = { keys: Vector[]; values: Value[][]; weights: Vector[] };
 
 /** Attention lets a position hear from those before it, and from itself (Vaswani et al. 2017).
- * Nothing else in the model does: all the rest is done for each position alone. Say the second m of
- * emma wants to know which vowel came last. From its x, each position makes three vectors:
+ * Everything else in the model is done for each position alone. Say the second m of emma wants to
+ * know which vowel came last. From its own x, each position makes three vectors:
  *
  *   a query   what am I looking for?        m: "a vowel"
  *   a key     what do I have to offer?      e: "a vowel"
  *   a value   what do I say if asked?       e: "I am an e"
  *
- * 1. The dot of m's query with each key is large if they match, which means large numbers in the
- *    same places, with the same signs.
- * 2. softmax makes shares of these dots. They are called attention weights, and add up to 1.
+ * 1. The dot of m's query and a key is large if they match: large numbers in the same places, with
+ *    the same signs.
+ * 2. softmax turns these dots into shares, which are called attention weights.
  * 3. m hears the mean of all values by these weights, so e is by far the loudest. With weights of
  *    0.25 and 0.75, say, 4 and 8 become `dot([0.25, 0.75], [4, 8])` = 7.
  *
- * Nobody tells the model to look for vowels. The three vectors are made alike, by a matrix each,
- * and only what is done with them makes one of them the question and another the answer. All the
- * rest is found by training. Have a look at what it finds: --explain emma.
+ * Nobody tells the model to look for vowels. A matrix makes each of the vectors, and only their use
+ * makes one of them the question and another the answer. What to ask is found by training.
  *
  * Each head does this with 4 of the 16 numbers, so a position can ask four questions at once. What
  * the heads heard is joined to 16 numbers again. (nEmbd) -> (nEmbd) */
@@ -334,8 +315,8 @@ function attention(x: Vector, layer: Layer, heads: Cache[]): Vector {
     const start = head * headDim, end = start + headDim; // the part of this head
     keys.push(key.slice(start, end)); // (positions, headDim)
     value.slice(start, end).forEach((number, i) => values[i].push(number)); // (headDim, positions)
-    // A dot of many products tends to be large, and then softmax would give one position nearly all
-    // the weight, and the others almost no gradient. The root of the length keeps it in bounds.
+    // The dot of long vectors tends to be large. Then softmax would give one position nearly all
+    // the weight, and the others almost no gradient. Hence we divide by the root of the length.
     const scores = linear(keys, query.slice(start, end)).map((dot) => dot.div(Math.sqrt(headDim)));
     weights.push(softmax(scores)); // (positions, positions so far)
     return linear(values, weights.at(-1)!); // for each number of a value, the mean
@@ -343,23 +324,21 @@ function attention(x: Vector, layer: Layer, heads: Cache[]): Vector {
   return linear(layer.wo, heard);
 }
 
-/** What a document begins with: for each layer and each head, an empty cache. (Cached Values are on
- * the tape like all others, so gradients find their way to earlier letters.) */
+/** One for each layer and head. Cached Values are on the tape, so gradients reach earlier letters. */
 export const emptyCaches = ({ config: { nEmbd, nHead }, layers }: Model): Cache[][] =>
   layers.map(() => Array.from({ length: nHead }, () =>
     ({ keys: [], values: Array.from({ length: nEmbd / nHead }, () => []), weights: [] })));
 
-/** The MLP is where a position thinks about what it has heard. Its 64 numbers are scratch paper,
- * and four times the width is what most models take. relu turns those below 0 into 0. That sounds
- * like a waste, but without it two matrices could do no more than one, just as 3 * (2 * x) = 6 * x.
- * (nEmbd) -> (nEmbd) */
+/** The MLP is where a position thinks about what it has heard, with 64 numbers as scratch paper.
+ * relu sets those below 0 to 0. That sounds like a waste, but without it two matrices could do no
+ * more than one, just as 3 * (2 * x) = 6 * x. (nEmbd) -> (nEmbd) */
 const mlp = (x: Vector, layer: Layer): Vector =>
   linear(layer.fc2, linear(layer.fc1, x).map((h) => h.relu()));
 
 /** The logits for the next token. Call it for one position after another, with the same caches. */
 export function gpt(model: Model, token: number, position: number, caches: Cache[][]): Vector {
-  // Attention takes a mean, which knows no order. Without wpe, "ema" and "mea" would be one to the a.
-  let x = rmsnorm(add(model.wte[token], model.wpe[position])); // (the original norms here, too)
+  // A mean knows no order. Without wpe, "ema" and "mea" would look the same to the a.
+  let x = rmsnorm(add(model.wte[token], model.wpe[position])); // the original scales here, too
   for (const [i, layer] of model.layers.entries()) {
     x = add(x, attention(rmsnorm(x), layer, caches[i]));
     x = add(x, mlp(rmsnorm(x), layer));
@@ -369,17 +348,17 @@ export function gpt(model: Model, token: number, position: number, caches: Cache
 
 // ---- 5. Training: guess, measure, nudge ---------------------------------------------------------
 
-/** How wrong the model is about a document: the mean cost of its guesses. If a guess gave the token
- * that really came a probability of p, it costs -log p:
+/** How wrong the model is about a document: the mean cost of its guesses. If it gave the token that
+ * really came a probability of p, the guess costs -log p:
  *
  *   p = 1        0       sure, and right
  *   p = 1 / 2    0.69
- *   p = 1 / 10   2.30    as unsure as among 10 equal choices; a trained model gets about this far
- *   p = 1 / 27   3.30    guessing evenly among 27 tokens, which is about where training starts
+ *   p = 1 / 10   2.30    as unsure as among 10 equal choices; training gets about this far
+ *   p = 1 / 27   3.30    as unsure as among all 27 tokens; training starts about here
  *   p -> 0       grows without end: sure and wrong is worst
  *
- * Why a logarithm? The probability of emma is that of all its guesses multiplied. Logarithms make a
- * sum of this product, so the costs of the guesses add up to -log of the probability of emma. */
+ * Why a logarithm? The probability of a whole name is the product of these p. Logarithms turn it
+ * into a sum, so the costs of the five guesses add up to -log of the probability of emma. */
 export function lossOf(model: Model, tokens: number[]): Value {
   const caches = emptyCaches(model);
   const targets = tokens.slice(1, model.config.blockSize + 1); // more than a block it cannot see
@@ -390,8 +369,7 @@ export function lossOf(model: Model, tokens: number[]): Value {
   return sum(costs).div(costs.length);
 }
 
-/** Trains the model on one document a step, and starts again with the first when all have had their
- * turn. Yields the loss of each step, so whoever asks for them decides how far to go. */
+/** Trains the model on one document a step, round and round. Yields the loss of each step. */
 export function* train(model: Model, tokenizer: Tokenizer, documents: string[]) {
   const { numSteps, learningRate } = model.config;
   const nudge = adam(parameters(model));
@@ -400,45 +378,41 @@ export function* train(model: Model, tokenizer: Tokenizer, documents: string[]) 
     yield tidy(() => {
       const loss = lossOf(model, tokens); // 1. and 2. guess, and measure how wrong that was
       loss.backward(); // 3. find all gradients
-      nudge(learningRate * (1 - step / numSteps)); // 4. large steps to get there, small ones to settle
+      // 4. nudge: large steps to get there, small ones to settle
+      nudge(learningRate * (1 - step / numSteps));
       return loss.data;
     });
   }
 }
 
-/** Adam decides how far to nudge each parameter (Kingma and Ba 2014). The plain way would be to go
- * down the gradient: p.data -= learningRate * p.grad. But one odd name could then throw the model
- * off course, and parameters with tiny gradients would hardly move. So Adam keeps two running means
- * for each:
+/** Adam decides how far to nudge each parameter (Kingma and Ba 2014). We could just go down the
+ * gradient: p.data -= learningRate * p.grad. But then one odd name throws the model off course, and
+ * parameters with tiny gradients hardly move. So Adam keeps two running means for each parameter:
  *
- *   m   of its gradients. We follow this in place of the last gradient, and odd names average out.
- *   v   of their squares. The root of v is the usual size of its gradients. We divide by it, and so all
- *       parameters get ahead at about the same pace, whatever the size of their gradients.
+ *   m   of its gradients. We follow m in place of the last gradient, and odd names average out.
+ *   v   of their squares. Its root is the usual size of the gradient. We divide by that, so all
+ *       parameters move at about the same pace.
  *
- * beta1 and beta2 say how slowly the means forget: m remembers some 7 steps, and v some 100.
- * Epsilon prevents 0 / 0. */
+ * beta1 and beta2 say how slowly the means forget: m recalls some 7 steps, and v some 100. */
 export function adam(parameters: Value[], beta1 = 0.85, beta2 = 0.99, epsilon = 1e-8) {
   const m = new Float64Array(parameters.length), v = new Float64Array(parameters.length);
   let step = 0;
   return (learningRate: number): void => {
     step++;
-    // The means start at 0, which is no gradient, and counts as if it were one. After n steps, all real
-    // gradients together have a share of 1 - beta ** n. Dividing by that makes true means of them.
+    // Both means start at 0, so they are too small at first. After n steps, the real gradients have
+    // a share of 1 - beta ** n in them, and dividing by it makes up for that.
     const mShare = 1 - beta1 ** step, vShare = 1 - beta2 ** step;
     for (let i = 0; i < parameters.length; i++) {
       const p = parameters[i];
       m[i] = beta1 * m[i] + (1 - beta1) * p.grad;
       v[i] = beta2 * v[i] + (1 - beta2) * p.grad ** 2;
-      p.data -= learningRate * (m[i] / mShare) / (Math.sqrt(v[i] / vShare) + epsilon);
+      p.data -= learningRate * (m[i] / mShare) / (Math.sqrt(v[i] / vShare) + epsilon); // never / 0
       p.grad = 0; // or the next step would add to it
     }
   };
 }
 
 // ---- 6. Sampling: inventing a name --------------------------------------------------------------
-//
-// The model can guess now, and that is enough to write. We let it guess the first letter, believe
-// it, ask for the second, and so on.
 
 /** Picks an index at random, but the larger its weight, the likelier. Think of the weights as
  * planks, laid end to end. `random`, from 0 to 1, says how far along to walk, and we pick the plank
@@ -450,13 +424,12 @@ export function choose(weights: number[], random: number): number {
 }
 
 /** Invents a document. The model guesses, we roll the dice, and the token that comes up is what the
- * model sees next. This goes on until the dice say BOS, or the block is full. The dice matter: if
- * we always took the likeliest letter, all names would be the same. (A prompt replaces the first
- * rolls.)
+ * model sees next. This goes on until the dice say BOS, or the block is full. Why dice? If we took
+ * the likeliest letter each time, all names would be the same. (A prompt comes before the dice.)
  *
- * The logits are divided by the temperature first. Below 1, this spreads them out, and favourites
- * become even greater favourites: 0.5 turns odds of 1 : 3 into 1 : 9, as in `softmax([0 / 0.5,
- * 1.0986 / 0.5])` = [0.1, 0.9]. */
+ * The logits are divided by the temperature first. Below 1, that spreads them out, so favourites
+ * become even greater favourites. 0.5 turns odds of 1 : 3 into 1 : 9:
+ * `softmax([0 / 0.5, 1.0986 / 0.5])` = [0.1, 0.9]. */
 export function sample(model: Model, tokenizer: Tokenizer, random: Random, prompt = ''): string {
   const { blockSize, temperature } = model.config;
   const given = tokenizer.encode(prompt).slice(1, -1); // without BOS
@@ -476,13 +449,12 @@ export function sample(model: Model, tokenizer: Tokenizer, random: Random, promp
 
 // ---- 7. Main: all of it -------------------------------------------------------------------------
 
-/** The whole program. Throws an InputError (see B) for a mistake in the arguments or in the data.
- * */
+/** The whole program. Throws an InputError (see B) for a mistake in the options or in the data. */
 export async function main(args: string[]): Promise<void> {
   const { help, config, source, prompt, explain } = parseCommandLine(args);
   if (help) return print(usage());
   const random = new Random(config.seed);
-  // Shuffled, because names.txt begins with the most popular names.
+  // The list begins with the most popular names, so it needs shuffling.
   const documents = random.shuffle(await loadDocuments(source));
   print(`num docs: ${documents.length}`);
   const tokenizer = createTokenizer(documents);
@@ -493,38 +465,39 @@ export async function main(args: string[]): Promise<void> {
   print(`num params: ${parameters(model).length}`);
   const texts = checkFits(model, tokenizer, prompt, explain ?? '');
 
-  const stepsDone = await watch(train(model, tokenizer, training), config.numSteps, tokenizer.vocabSize);
+  const steps = train(model, tokenizer, training);
+  const stepsDone = await watch(steps, config.numSteps, tokenizer.vocabSize);
   for (const p of parameters(model)) finite(p.data, 'a parameter is');
   if (heldOut.length > 0) print(evaluate(model, tokenizer, training.slice(0, stepsDone), heldOut));
-  if (explain !== undefined) return print(explainWord(model, tokenizer, texts.explain, process.stdout.columns));
+  if (explain !== undefined) return print(explainWord(model, tokenizer, texts.explain));
 
   print('\n--- inference (new, hallucinated names) ---'); // inference: using what was trained
   for (let i = 1; i <= config.numSamples; i++) {
     print(`sample ${String(i).padStart(2)}: ${sample(model, tokenizer, random, texts.prompt)}`);
     await nextTurn(); // lets Ctrl-C and a closed pipe get through
   }
-  // These names are not looked up anywhere. Where one of them is real, the model has reinvented it,
-  // and where it is not, it sounds as if it were. That is all a GPT ever does, and it is how ChatGPT
-  // makes up its facts as well as its mistakes.
+  // Some of these names are real, and others only sound as if they were. The model can't tell. It
+  // makes up all of them in the same way, as ChatGPT does with its sentences, true or not.
 }
 
 // ---- A. Random numbers --------------------------------------------------------------------------
-// In: a seed. Out: the random numbers that Python makes of it. Others would lead to other names.
 
-/** Python's random.Random: the Mersenne Twister MT19937 (Matsumoto and Nishimura 1998), and what CPython
- * makes of its output. Throws a RangeError unless the seed is a whole number from 0 to 2 ** 53 - 1. */
+/** Python's random.Random, so that our names are those of the original. It is the Mersenne Twister
+ * MT19937 (Matsumoto and Nishimura 1998), whose constants hold no secret that you need to know.
+ * Throws a RangeError unless the seed is a whole number from 0 to 2 ** 53 - 1. */
 export class Random {
   readonly #state = new Uint32Array(624);
   #next = 0; // which number of the state is replaced next
   readonly #spare: number[] = []; // gauss() makes two numbers at a time
   constructor(seed: number) {
     if (!Number.isSafeInteger(seed) || seed < 0) throw new RangeError(`${seed} cannot be a seed`);
-    const key = seed < 2 ** 32 ? [seed] : [seed % 2 ** 32, Math.floor(seed / 2 ** 32)]; // the low word first
+    const high = Math.floor(seed / 2 ** 32); // if there is more than 32 bits hold
+    const key = high === 0 ? [seed] : [seed % 2 ** 32, high];
     const s = this.#state;
     const stir = (i: number, factor: number) => Math.imul(s[i - 1] ^ (s[i - 1] >>> 30), factor);
     s[0] = 19650218;
     for (let i = 1; i < 624; i++) s[i] = stir(i, 1812433253) + i;
-    for (let k = 0; k < 1247; k++) {
+    for (let k = 0; k < 624 + 623; k++) { // one round stirs in the key, and the next the position
       const i = (k % 623) + 1;
       if (k < 624) s[i] = (s[i] ^ stir(i, 1664525)) + key[k % key.length] + (k % key.length);
       else s[i] = (s[i] ^ stir(i, 1566083941)) - i;
@@ -558,8 +531,9 @@ export class Random {
   /** Puts the items into a random order, in place, and returns them. */
   shuffle<T>(items: T[]): T[] {
     for (let i = items.length - 1; i > 0; i--) {
-      let j: number;
-      do j = this.#bits(32 - Math.clz32(i + 1)); while (j > i); // drawn again if too large
+      const bits = 32 - Math.clz32(i + 1); // as many as i + 1 needs
+      let j = this.#bits(bits);
+      while (j > i) j = this.#bits(bits);
       [items[i], items[j]] = [items[j], items[i]];
     }
     return items;
@@ -567,7 +541,6 @@ export class Random {
 }
 
 // ---- B. Command line ----------------------------------------------------------------------------
-// In: the words after the command. Out: the settings. (Sections 1 to 6 need no imports.)
 import { createReadStream, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -577,7 +550,8 @@ import { parseArgs } from 'node:util';
 export class InputError extends Error { exitCode = 1; }
 class UsageError extends InputError { override exitCode = 2; } // one in the command line
 const tapeIsFull = 'the model is too large; lower --n-embd, --n-layer or --block-size';
-const limits: Record<keyof Config, [least: number, most: number]> = {
+type Range = [least: number, most: number];
+const ranges: Record<keyof Config, Range> = {
   nEmbd: [1, 256], nHead: [1, 256], nLayer: [1, 100], blockSize: [1, 1024], numSteps: [0, 1e9],
   learningRate: [0, 1000], temperature: [0, 1e6], numSamples: [0, 1e9], eval: [0, 1e9],
   seed: [0, Number.MAX_SAFE_INTEGER],
@@ -594,21 +568,21 @@ export const usage = (): string => [
   '  --explain WORD         instead of samples, show how the model reads WORD',
 ].join('\n');
 
-/** The words given for the options. Throws a UsageError for an unknown option. */
+/** What the user typed for each option. Throws a UsageError for an option that there is not. */
 function readOptions(args: string[]) {
   const text = { type: 'string' } as const;
   const options = {
     help: { type: 'boolean', short: 'h' }, data: text, prompt: text, explain: text,
     ...Object.fromEntries(Object.keys(hyperparameters).map((name) => [flagOf(name), text])),
   } as const;
-  const words: string[] = []; // parseArgs() takes the -1 of "--seed -1" for an option, so join them
+  // parseArgs() takes the -1 of "--seed -1" for another option, but it understands "--seed=-1".
+  const joined: string[] = [];
   for (const arg of args) {
-    const before = words.at(-1);
-    if (/^-\.?\d/.test(arg) && before?.startsWith('--')) words[words.length - 1] = `${before}=${arg}`;
-    else words.push(arg);
+    const isNumber = /^-\.?\d/.test(arg) && joined.at(-1)?.startsWith('--');
+    joined.push(isNumber ? `${joined.pop()}=${arg}` : arg);
   }
   try {
-    return parseArgs({ args: words, options }).values;
+    return parseArgs({ args: joined, options }).values;
   } catch (error) {
     throw new UsageError(`${visible((error as Error).message)} (see --help)`);
   }
@@ -621,27 +595,21 @@ export function parseCommandLine(args: string[]) {
   const config = Object.fromEntries(Object.entries(hyperparameters).map(([name, [standard]]) => {
     const text = given[flagOf(name)] ?? String(standard);
     const n = text.trim() === '' ? NaN : Number(text);
-    const [least, most] = limits[name as keyof Config];
+    const [least, most] = ranges[name as keyof Config];
     const kind = Number.isInteger(standard) ? 'whole number' : 'number';
     if (n >= least && n <= most && (Number.isInteger(n) || kind === 'number')) return [name, n];
-    throw new UsageError(
-      `--${flagOf(name)} takes a ${kind} from ${least} to ${most}, not "${text}"`);
+    const range = `a ${kind} from ${least} to ${most}`;
+    throw new UsageError(`--${flagOf(name)} takes ${range}, not "${text}"`);
   })) as Config;
   config.temperature ||= 1e-6; // dividing by 0 is not possible; this takes the likeliest, too
   const { nEmbd, nHead, nLayer, blockSize } = config;
-  if (nEmbd % nHead !== 0) {
-    throw new UsageError(`--n-embd ${nEmbd} must be a multiple of --n-head ${nHead}`);
-  }
-  if (12 * nLayer * nEmbd ** 2 > 1e6) {
-    throw new UsageError('over a million parameters; lower --n-embd or --n-layer');
-  };
-  if (prompt && explain !== undefined) {
-    throw new UsageError('--explain and --prompt do not go together');
-  }
-  if ([...prompt].length >= blockSize) throw new UsageError(`--prompt "${prompt}" fills a block`);
-  if ([...(explain ?? '')].length > blockSize) {
-    throw new UsageError(`--explain "${explain}" is longer than a block; raise --block-size`);
-  }
+  const refuse = (message: string) => { throw new UsageError(message); };
+  if (nEmbd % nHead !== 0) refuse(`--n-embd ${nEmbd} must be a multiple of --n-head ${nHead}`);
+  if (12 * nLayer * nEmbd ** 2 > 1e6) refuse('over a million parameters; lower --n-embd');
+  if (prompt && explain !== undefined) refuse('--explain and --prompt do not go together');
+  if ([...prompt].length >= blockSize) refuse(`--prompt "${prompt}" fills a block`);
+  const tooLong = [...explain ?? ''].length > blockSize;
+  if (tooLong) refuse(`--explain "${explain}" is longer than a block; raise --block-size`);
   return { help, config, source, prompt, explain };
 }
 
@@ -666,7 +634,7 @@ function checkFits(model: Model, tokenizer: Tokenizer, prompt: string, explain: 
   const { blockSize } = model.config;
   tidy(() => {
     const loss = lossOf(model, new Array<number>(blockSize + 1).fill(tokenizer.bos));
-    for (let i = 0; i < blockSize * tokenizer.vocabSize; i++) loss.div(1); // as many as sampling adds
+    for (let i = 0; i < blockSize * tokenizer.vocabSize; i++) loss.div(1); // sampling takes more
   });
   const fit = (option: string, text: string, most: number): string => {
     const known = new Set(tokenizer.characters);
@@ -676,7 +644,9 @@ function checkFits(model: Model, tokenizer: Tokenizer, prompt: string, explain: 
     if ([...form].length <= most) return form;
     throw new UsageError(`${option} "${text}" does not fit in a block; raise --block-size`);
   };
-  return { prompt: fit('--prompt', prompt, blockSize - 1), explain: fit('--explain', explain, blockSize) };
+  return {
+    prompt: fit('--prompt', prompt, blockSize - 1), explain: fit('--explain', explain, blockSize),
+  };
 }
 
 /** Gives x back. Throws an InputError if too large a learning rate has made it NaN or infinite. */
@@ -685,7 +655,7 @@ function finite(x: number, what: string): number {
   return x;
 }
 
-/** The loss per character on documents never trained on, beside that of two simple ways to guess. */
+/** The loss per character on documents kept aside, beside that of two simple ways to guess. */
 export function evaluate(
   model: Model, tokenizer: Tokenizer, trained: string[], heldOut: string[],
 ): string {
@@ -718,67 +688,67 @@ export function evaluate(
     + `bigram table:    ${line(bigram / guesses)}`; // a guess from the last character alone
 }
 
-/** A walk through sections 1 to 5 with one word. It ends with a step of training on this word, which
- * changes the model. Columns are 8 wide, as tabs are, so it need not know how wide a character is. */
+/** A walk through sections 1 to 5 with one word. It ends with a step of training, which changes the
+ * model. Cells are set apart by tabs, so it need not know how wide a character is. */
 export function explainWord(
-  model: Model, tokenizer: Tokenizer, word: string, columns = 80,
+  model: Model, tokenizer: Tokenizer, word: string, columns = process.stdout.columns || 80,
 ): string {
   const tokens = tokenizer.encode(word).slice(0, model.config.blockSize + 1);
   const end = ['.', '|', '$'].find((sign) => !tokenizer.characters.includes(sign)) ?? 'BOS';
   const name = (token: number) => (tokenizer.characters[token] ?? end)
-    .replace(/[\p{M}\u1160-\u11ff\ud7b0-\ud7ff]/u, '◌$&') // cannot stand alone
+    .replace(/[\p{M}\u1160-\u11ff\ud7b0-\ud7ff]/u, '◌$&') // would join what stands before it
     .replace(/\p{C}/u, (invisible) => invisible.codePointAt(0)!.toString(16));
   const percent = (p: number) => `${Math.round(100 * p)}%`;
   const lines = [`\n--- how the model reads "${[...word].map(visible).join('')}" ---`,
     `tokens: ${tokens.join(' ')}`, '', 'whose embeddings are most alike'];
 
-  const likeness = (a: Vector, b: Vector) => // 1 for the same direction, 0 for unrelated ones
+  const likeness = (a: Vector, b: Vector) => // 1 for the same direction, and 0 for a right angle
     tidy(() => dot(a, b).data / Math.sqrt(dot(a, a).data * dot(b, b).data));
   for (const token of new Set(tokens.slice(1, -1))) {
     const likenesses = model.wte.map((row) => likeness(model.wte[token], row));
-    const others = [...likenesses.keys()].filter((other) => other !== token);
-    others.sort((a, b) => likenesses[b] - likenesses[a]);
+    const others = highestFirst(likenesses).filter((other) => other !== token);
     lines.push(`${name(token)}\t${others.slice(0, 5).map(name).join(' ')}`);
   }
 
-  const guesses = ['', 'sees\tnext\tchance\tcost\tlikeliest'];
-  const maps: string[] = [];
+  const table = ['', 'sees\tnext\tchance\tcost\tlikeliest'];
   tidy(() => {
     const caches = emptyCaches(model);
+    const cells = Math.max(1, Math.min(5, Math.floor(columns / 8) - 4));
     for (const [position, next] of tokens.slice(1).entries()) {
       const logits = gpt(model, tokens[position], position, caches);
       const probabilities = softmax(logits).map((p) => p.data);
-      const cost = finite(-Math.log(probabilities[next]), 'the loss is');
-      const likeliest = [...probabilities.keys()].sort((a, b) => probabilities[b] - probabilities[a]);
-      const cells = likeliest.slice(0, Math.max(1, Math.min(5, Math.floor(columns / 8) - 4)))
+      const cost = finite(-Math.log(probabilities[next]), 'the loss is').toFixed(2);
+      const likeliest = highestFirst(probabilities).slice(0, cells)
         .map((token) => `${name(token)} ${percent(probabilities[token])}`);
-      guesses.push([name(tokens[position]), name(next), percent(probabilities[next]),
-        cost.toFixed(2), ...cells].join('\t'));
+      const truth = [name(tokens[position]), name(next), percent(probabilities[next]), cost];
+      table.push([...truth, ...likeliest].join('\t'));
     }
-    const width = Math.max(8, tokens.length + 1);
+    const width = Math.max(8, tokens.length + 1); // of a map
     const beside = Math.max(1, Math.floor((columns - 8) / width));
-    for (const [i, heads] of caches.entries()) {
+    for (const [layer, heads] of caches.entries()) {
       for (let first = 0; first < heads.length; first += beside) {
         const shown = heads.slice(first, first + beside);
-        const titles = shown.map((_, j) => `head ${first + j + 1}`.padEnd(width));
-        maps.push('', `where layer ${i + 1} looks, in the same order from left to right`,
-          `\t${titles.join('')}`.trimEnd());
+        lines.push('', `where layer ${layer + 1} looks, in the same order from left to right`,
+          `\t${shown.map((_, i) => `head ${first + i + 1}`.padEnd(width)).join('')}`.trimEnd());
         for (const [position, token] of tokens.slice(0, -1).entries()) {
-          const shades = shown.map(({ weights }) => weights[position]
-            .map((weight) => '·░▒▓█'[Math.round(4 * Math.sqrt(weight.data))]).join('').padEnd(width));
-          maps.push(`${name(token)}\t${shades.join('')}`.trimEnd());
+          const maps = shown.map(({ weights }) => weights[position].map(shade).join(''));
+          const row = maps.map((map) => map.padEnd(width)).join('');
+          lines.push(`${name(token)}\t${row}`.trimEnd());
         }
       }
     }
   });
 
   const loss = () => finite(tidy(() => lossOf(model, tokens).data), 'the loss is').toFixed(2);
-  const before = loss();
-  const config = { ...model.config, numSteps: 1 };
+  const before = loss(), config = { ...model.config, numSteps: 1 };
   train({ ...model, config }, tokenizer, [word]).next();
-  return [...lines, ...maps, ...guesses, '',
-    `loss: ${before}, and ${loss()} after one more step of training, on this word alone`].join('\n');
+  const after = `${loss()} after one more step of training, on this word alone`;
+  return [...lines, ...table, '', `loss: ${before}, and ${after}`].join('\n');
 }
+const shade = ({ data: weight }: Value) => '·░▒▓█'[Math.round(4 * Math.sqrt(weight))];
+/** The indices of numbers, that of the highest first. */
+const highestFirst = (numbers: readonly number[]): number[] =>
+  [...numbers.keys()].sort((a, b) => numbers[b] - numbers[a]);
 
 // ---- D. Terminal --------------------------------------------------------------------------------
 
@@ -795,8 +765,8 @@ const describe = (character: string): string => {
 };
 const mean = (numbers: number[]): number => numbers.reduce((a, b) => a + b) / numbers.length;
 
-/** Runs the training, and prints each step on a line of its own. A terminal gets one line that changes,
- * and then a curve. Returns how many steps it did, for Ctrl-C ends the training early. */
+/** Runs the training and prints its steps, each on a line. A terminal gets one line that changes,
+ * and then a curve. Returns how many steps it did, because Ctrl-C ends the training early. */
 async function watch(training: Generator<number>, numSteps: number, vocabSize: number) {
   const { stdout, platform, versions, env } = process;
   const live = stdout.isTTY // Deno would ask for permission to read TERM
@@ -811,7 +781,7 @@ async function watch(training: Generator<number>, numSteps: number, vocabSize: n
     const progress = `step ${losses.length} / ${numSteps}`
       + ` | loss ${mean(losses.slice(-50)).toFixed(4)} (mean of 50)`
       + ` | ${perSecond.toFixed(0)} steps/s, ${secondsLeft.toFixed(0)} s left`;
-    stdout.write(live ? `\r${progress.slice(0, columns() - 1)}\x1b[K` : lines); // [K clears the rest
+    stdout.write(live ? `\r${progress.slice(0, columns() - 1)}\x1b[K` : lines); // [K clears it
     lines = '';
   };
   const stop = () => { training.return(undefined); };
@@ -856,10 +826,9 @@ function curve(losses: number[], guessing: number, width: number): string {
 }
 
 // ---- E. Documents -------------------------------------------------------------------------------
-// In: the name of a file, an address, or nothing. Out: the documents to train on.
 
 const namesUrl = 'https://raw.githubusercontent.com/karpathy/makemore/master/names.txt';
-/** The lines of a stream, trimmed, without blank ones. Throws an Error unless they could be names. */
+/** The lines of a stream, trimmed, without blank ones. Throws an Error if they can't be names. */
 async function linesOf(stream: AsyncIterable<Uint8Array>, atLeast = 1): Promise<string[]> {
   const decoder = new TextDecoder(); // what is not UTF-8 becomes U+FFFD
   let text = '';
@@ -871,8 +840,8 @@ async function linesOf(stream: AsyncIterable<Uint8Array>, atLeast = 1): Promise<
   const bad = lines.findIndex((line) => /[\0\uFFFD]/.test(line));
   if (bad >= 0) throw new Error(`it is damaged, or not UTF-8 text: see line ${bad + 1}`);
   const full = lines.filter((line) => line !== '');
-  if (/^<(!|\?|html|head|body|script)/i.test(full[0])) throw new Error('it is a web page, not a list');
-  if (full.length < atLeast) throw new Error('it has too few lines; there should be a name on each');
+  if (/^<(!|\?|html|head|body|script)/i.test(full[0])) throw new Error('it is a web page, no list');
+  if (full.length < atLeast) throw new Error('it has too few lines, and each should hold a name');
   return full;
 }
 
@@ -885,21 +854,27 @@ async function download(url: string, timeout: number, atLeast?: number): Promise
     await response.body?.cancel(); // or the page that comes with a 404 would keep us waiting
     throw new Error(`the answer was ${response.status}, not 200`);
   } catch (error) {
-    const { message, cause } = error as Error & { cause?: NodeJS.ErrnoException }; // message: "fetch failed"
-    throw new InputError(`cannot read ${url}: ${cause?.message || cause?.code || message}`);
+    const { message, cause } = error as Error & { cause?: NodeJS.ErrnoException };
+    const reason = cause?.message || cause?.code || message; // message is only "fetch failed"
+    throw new InputError(`cannot read ${url}: ${reason}`);
   }
 }
 
-/** The documents to train on: the lines of the source, a file or an address, if there is one; else those of
- * input.txt; else of names.txt, then kept as input.txt; else the built-in names. Throws an InputError. */
-export async function loadDocuments(source?: string, folder = '.', url = namesUrl, timeout = 30_000) {
+/** The documents to train on: the lines of the source, a file or an address, if there is one. If
+ * not, those of input.txt. If there is none, names.txt is downloaded, and kept as input.txt. If that
+ * fails, the built-in names must do. Throws an InputError if source or input.txt is of no use. */
+export async function loadDocuments(
+  source?: string, folder = '.', url = namesUrl, timeout = 30_000,
+): Promise<string[]> {
   if (source?.match(/^https?:\/\//i)) return download(source, timeout);
   const file = source ?? `${folder}/input.txt`;
   try {
     return await linesOf(createReadStream(file));
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    if (source !== undefined || code !== 'ENOENT') throw new InputError(`cannot read "${file}": ${message}`);
+    if (source !== undefined || code !== 'ENOENT') {
+      throw new InputError(`cannot read "${file}": ${message}`);
+    }
   }
   try {
     const names = await download(url, timeout, 1000); // it has 32,033
@@ -939,18 +914,20 @@ export function cutToBlock(documents: string[], blockSize: number): string[] {
 }
 
 /** For a run without a network: common first names from many languages. */
-export const builtInNames = `aaliyah abdul abebe adam adela adriana agnes ahmed aiko aisha akira alba
-alejandro alex ali alice alma amara amina amir ana anders andrea andrei angela anh anika anita anna anton
-antonio arjun arthur aryan asha ayesha aziz beatriz bela ben bilal bjorn boris bruno camila carla carlos
-carmen cecilia chen chiara chidi chika chloe claire clara daniel daria david deepa diana diego dina dmitri
-eduardo ela elena elias ella emil emilia emma erik esther eva fatima felix femi filip finn fiona francesca
-frida gabriel giulia grace greta gustavo hana hannah hans hassan helena henrik hiroshi hugo ibrahim ida igor
-imani ines ingrid irina isabel ivan jack jakub james jan javier joao johan jorge jose juan julia kamal karin
-karl kemal kenji khadija kofi kwame laila lakshmi lars layla lea leila lena leo leon liam lin linh livia
-louis lucas lucia luis luka luna maja malik manuel marco maria marta martin maya mehmet mei mia miguel mika
-mila mohamed mona nadia naomi nia nikolai nina noah noor nora olga oliver olivia omar oscar pablo paula pedro
-pierre priya rahul ravi rosa ruth sakura sana sara sasha sergei sofia sonia stefan sven tamar tariq tatiana
-thomas uma vera victor viktor wei william yara yuki yusuf zainab zara zoe`.split(/\s+/);
+export const builtInNames = `
+aaliyah abdul abebe adam adela adriana agnes ahmed aiko aisha akira alba alejandro alex ali alice
+alma amara amina amir ana anders andrea andrei angela anh anika anita anna anton antonio arjun
+arthur aryan asha ayesha aziz beatriz bela ben bilal bjorn boris bruno camila carla carlos carmen
+cecilia chen chiara chidi chika chloe claire clara daniel daria david deepa diana diego dina dmitri
+eduardo ela elena elias ella emil emilia emma erik esther eva fatima felix femi filip finn fiona
+francesca frida gabriel giulia grace greta gustavo hana hannah hans hassan helena henrik hiroshi
+hugo ibrahim ida igor imani ines ingrid irina isabel ivan jack jakub james jan javier joao johan
+jorge jose juan julia kamal karin karl kemal kenji khadija kofi kwame laila lakshmi lars layla lea
+leila lena leo leon liam lin linh livia louis lucas lucia luis luka luna maja malik manuel marco
+maria marta martin maya mehmet mei mia miguel mika mila mohamed mona nadia naomi nia nikolai nina
+noah noor nora olga oliver olivia omar oscar pablo paula pedro pierre priya rahul ravi rosa ruth
+sakura sana sara sasha sergei sofia sonia stefan sven tamar tariq tatiana thomas uma vera victor
+viktor wei william yara yuki yusuf zainab zara zoe`.trim().split(/\s+/);
 
 // ---- F. Start -----------------------------------------------------------------------------------
 // The program runs unless this file was imported. (Node has import.meta.main since version 24.2.)
