@@ -324,7 +324,7 @@ function attention(x: Vector, layer: Layer, heads: Cache[]): Vector {
   return linear(layer.wo, heard);
 }
 
-/** One for each layer and head. Cached Values are on the tape, so gradients reach earlier letters. */
+/** One for each layer and head. Its Values are on the tape, so gradients reach earlier letters. */
 export const emptyCaches = ({ config: { nEmbd, nHead }, layers }: Model): Cache[][] =>
   layers.map(() => Array.from({ length: nHead }, () =>
     ({ keys: [], values: Array.from({ length: nEmbd / nHead }, () => []), weights: [] })));
@@ -461,6 +461,7 @@ export async function main(args: string[]): Promise<void> {
   print(`vocab size: ${tokenizer.vocabSize}`);
   const { training, heldOut } = holdOut(cutToBlock(documents, config.blockSize), config.eval);
   if (heldOut.length > 0) print(`held out: ${heldOut.length} docs`);
+  checkSize(config, tokenizer.vocabSize);
   const model = createModel(config, tokenizer.vocabSize, () => random.gauss(0, 0.08));
   print(`num params: ${parameters(model).length}`);
   const texts = checkFits(model, tokenizer, prompt, explain ?? '');
@@ -602,10 +603,9 @@ export function parseCommandLine(args: string[]) {
     throw new UsageError(`--${flagOf(name)} takes ${range}, not "${text}"`);
   })) as Config;
   config.temperature ||= 1e-6; // dividing by 0 is not possible; this takes the likeliest, too
-  const { nEmbd, nHead, nLayer, blockSize } = config;
+  const { nEmbd, nHead, blockSize } = config;
   const refuse = (message: string) => { throw new UsageError(message); };
   if (nEmbd % nHead !== 0) refuse(`--n-embd ${nEmbd} must be a multiple of --n-head ${nHead}`);
-  if (12 * nLayer * nEmbd ** 2 > 1e6) refuse('over a million parameters; lower --n-embd');
   if (prompt && explain !== undefined) refuse('--explain and --prompt do not go together');
   if ([...prompt].length >= blockSize) refuse(`--prompt "${prompt}" fills a block`);
   const tooLong = [...explain ?? ''].length > blockSize;
@@ -625,6 +625,12 @@ export function holdOut(documents: string[], count: number) {
   const kept = new Set(distinct.slice(0, rest));
   const training = documents.filter((document) => kept.has(document));
   return { training, heldOut: distinct.slice(rest) };
+}
+
+/** Checks before the model is made that it is not too large: a refusal should not take seconds. */
+function checkSize({ nEmbd, nLayer, blockSize }: Config, vocabSize: number): void {
+  const size = (2 * vocabSize + blockSize) * nEmbd + 12 * nLayer * nEmbd ** 2; // see parameters()
+  if (size > 1e6) throw new UsageError(`over a million parameters (${size}); lower --n-embd`);
 }
 
 /** Checks before the training, not after it: no block that is too long for the tape, no unknown
@@ -862,7 +868,7 @@ async function download(url: string, timeout: number, atLeast?: number): Promise
 
 /** The documents to train on: the lines of the source, a file or an address, if there is one. If
  * not, those of input.txt. If there is none, names.txt is downloaded, and kept as input.txt. If that
- * fails, the built-in names must do. Throws an InputError if source or input.txt is of no use. */
+ * fails, too, we use the built-in names. Throws an InputError if a source or input.txt is no use. */
 export async function loadDocuments(
   source?: string, folder = '.', url = namesUrl, timeout = 30_000,
 ): Promise<string[]> {

@@ -77,13 +77,6 @@ test('A number may have blanks around it and be negative, but no "_" in it', () 
   }
 });
 
-test('The layers may have 1,000,000 parameters, and no more', () => {
-  const sized = (layers: number, width: number) => [`--n-layer=${layers}`, `--n-embd=${width}`, '--n-head=1'];
-  assert.equal(parseCommandLine(sized(57, 38)).config.nLayer, 57); // 987,696
-  assertRefused(sized(58, 38), 'million', '--n-embd'); // 1,005,024
-  assertRefused(sized(100, 256), 'million');
-});
-
 test('A word that is no option, or an option without its value, is refused and named', () => {
   const cases: [named: string, ...args: string[]][] = [
     ['--nEmbd', '--nEmbd', '16'], ['--seeds', '--seeds', '1'], ['--constructor', '--constructor=1'],
@@ -182,6 +175,7 @@ describe('The program', { concurrency: 3 }, () => {
       'decomposed.txt': 'e\u0301va\n', 'composed.txt': '\u00e9\uac00\n', 'rare.txt': 'ab\nba\nxy\n',
     });
     const [decomposed, composed, rare] = ['decomposed', 'composed', 'rare'].map((name) => `${folder}/${name}.txt`);
+    const size = [...data, '--n-head=1', '--block-size=1'];
     const small = [...data, '--n-embd=2', '--n-head=1', '--block-size=4'];
     const of = await runAll(t, {
       quiet: [...data, '--num-steps=0', '--num-samples=0'],
@@ -194,6 +188,8 @@ describe('The program', { concurrency: 3 }, () => {
       decomposed: ['--data', decomposed, '--num-steps=1', '--num-samples=1', '--prompt=\u00e9'],
       composed: ['--data', composed, '--num-steps=1', '--explain=\u1100\u1161e\u0301'],
       onlyHeldOut: ['--data', rare, '--num-steps=3', '--eval=1', '--num-samples=1'],
+      wide: [...size, '--n-embd=166', '--n-layer=3'], deep: [...size, '--n-embd=96', '--n-layer=9'],
+      justFits: [...size, '--n-embd=77', '--n-layer=14', '--num-steps=0', '--num-samples=0'],
       seed: [...data, '--num-steps=1', '--num-samples=0', '--seed=9007199254740991'],
       prompt: ['--data', path('unicode/input.txt'), '--num-steps=5', '--num-samples=4', '--prompt', 'mary '],
       explain: [...data, '--num-steps=2', '--explain', 'ada'],
@@ -263,6 +259,14 @@ describe('The program', { concurrency: 3 }, () => {
     await t.test('A character that the data lack is refused before training', () => {
       assertError(of.escape, /U\+001B/);
       assertError(of.seven, /U\+0037/);
+    });
+    await t.test('A model of more than a million parameters is refused before the training', () => {
+      for (const { output, error } of [of.wide, of.deep]) {
+        assert.equal(error?.exitCode, 2);
+        assert.match(error.message, /million.*\b1000(032|150)\b.*--n-embd/);
+        assert.deepEqual(lossesOf(output), []);
+      }
+      assert.match(of.justFits.output, /^num params: 999845$/m);
     });
     await t.test('A file without a name is an error', () => assertError(of.nowhere, /""/));
     await t.test('A loss that is not finite is an error that tells the step, after those before it', () => {
