@@ -867,8 +867,8 @@ async function download(url: string, timeout: number, atLeast?: number): Promise
 }
 
 /** The documents to train on: the lines of the source, a file or an address, if there is one. If
- * not, those of input.txt. If there is none, names.txt is downloaded, and kept as input.txt. If that
- * fails, too, we use the built-in names. Throws an InputError if a source or input.txt is no use. */
+ * not, those of input.txt. If there is none, names.txt is downloaded and kept as input.txt. If this
+ * fails, too, we use the built-in names. Throws an InputError if source or input.txt is no use. */
 export async function loadDocuments(
   source?: string, folder = '.', url = namesUrl, timeout = 30_000,
 ): Promise<string[]> {
