@@ -187,6 +187,8 @@ describe('The program', { concurrency: 3 }, () => {
       empty: [...data, '--num-steps=2', '--explain='],
       decomposed: ['--data', decomposed, '--num-steps=1', '--num-samples=1', '--prompt=\u00e9'],
       composed: ['--data', composed, '--num-steps=1', '--explain=\u1100\u1161e\u0301'],
+      longPrompt: ['--data', decomposed, '--block-size=2', '--prompt=\u00e9'],
+      longWord: ['--data', decomposed, '--block-size=3', '--explain=\u00e9\u00e9'],
       onlyHeldOut: ['--data', rare, '--num-steps=3', '--eval=1', '--num-samples=1'],
       wide: [...size, '--n-embd=166', '--n-layer=3'], deep: [...size, '--n-embd=96', '--n-layer=9'],
       justFits: [...size, '--n-embd=77', '--n-layer=14', '--num-steps=0', '--num-samples=0'],
@@ -237,6 +239,12 @@ describe('The program', { concurrency: 3 }, () => {
     await t.test('A text is taken in the form of Unicode that the data have', () => {
       assert.ok(samplesOf(of.decomposed.output)[0].startsWith('e\u0301'), of.decomposed.output);
       assert.match(of.composed.output, /"\uac00\u00e9"/);
+    });
+    await t.test('A text that is too long in that form is refused before the training', () => {
+      for (const [{ output, error }, option] of [[of.longPrompt, '--prompt'], [of.longWord, '--explain']] as const) {
+        assert.match(`${error?.exitCode} ${error?.message}`, new RegExp(`^2 ${option} .*--block-size`));
+        assert.deepEqual(lossesOf(output), []);
+      }
     });
     await t.test('A character that only a document kept aside has is in the vocabulary', () => {
       assert.match(of.onlyHeldOut.output, /^vocab size: 5\n/m);
@@ -289,6 +297,23 @@ describe('The program', { concurrency: 3 }, () => {
     assert.match(stderr, /\nmicro_gpt: .*--n-embd.*--n-layer.*--block-size.*\n$/);
     assert.match(stdout, /^num docs: 21\n/);
     assert.deepEqual([lossesOf(stdout), code], [[], 1]);
+  });
+
+  test('refuses before the first step a vocabulary that leaves no room for sampling', async (t) => {
+    const program = readFileSync(path('../micro_gpt.ts'), 'utf8');
+    const letters = Array.from({ length: 2000 }, (_, i) => String.fromCodePoint(0x4e00 + i));
+    const cwd = await temporaryFolder(t, {
+      'copy.ts': program.replaceAll('(2 ** 23', '(2 ** 16'), 'input.txt': letters.join('\n'),
+    });
+    const runWith = (blockSize: number) => run(t, ['--n-embd=1', '--n-head=1', '--num-steps=1', '--num-samples=1',
+      `--block-size=${blockSize}`, `--prompt=${letters.slice(0, blockSize - 1).join('')}`], { cwd, file: 'copy.ts' });
+    const outcomes = await Promise.all([4, 5, 6, 7, 8].map(runWith));
+    for (const { stdout, stderr, code } of outcomes) {
+      const refused = code === 1;
+      assert.equal(stderr.includes('--block-size'), refused);
+      assert.deepEqual([lossesOf(stdout).length, samplesOf(stdout).length], refused ? [0, 0] : [1, 1]);
+    }
+    assert.equal(new Set(outcomes.map(({ code }) => code)).size, 2); // some fit, and some do not
   });
 
   const cases: [name: string, about: string, input: string, args: string[], stderr?: string][] = [
