@@ -9,16 +9,16 @@
  *   3. For each of the model's 4192 numbers, find out how nudging it would change the loss.
  *   4. Nudge all of them a little, each in the direction that makes the loss smaller.
  *
- * After 1000 names, we let it go on from its own guesses, and it writes names. ChatGPT began the
- * same way, with far more numbers, and with pieces of words in place of letters.
+ * After 1000 names, we let it run on its own guesses, and it writes names. ChatGPT began the
+ * same way, with far more numbers, and with pieces of words instead of letters.
  *
  *   Run it     npx -y tsx micro_gpt.ts             (add --help to see the options)
  *   Read it    Sections 1 to 7 are the whole GPT. A to F are plumbing, for the curious.
- *   Check it   It prints the same losses and names as Andrej Karpathy's microgpt, of which it is a
- *              port: https://karpathy.github.io/2026/02/12/microgpt/
+ *   Check it   This is a port of Andrej Karpathy's microgpt, and prints the same losses and names.
+ *              See https://karpathy.github.io/2026/02/12/microgpt/
  *
  * We will follow one name through the whole file: emma. When you are done, --explain emma takes you
- * through the same stages again, with the numbers of a model that was just trained. */
+ * through the same stages again, with the numbers of a freshly trained model. */
 
 // ---- 1. Tokenizer: letters become numbers -------------------------------------------------------
 
@@ -57,8 +57,8 @@ export type Tokenizer = ReturnType<typeof createTokenizer>;
 //
 // Now that letters are numbers, we need numbers that can learn. Training asks each number in the
 // model the same question: if we nudged you up a little, what would happen to the loss? Say that
-// 0.01 more of it makes the loss 0.03 larger. Then the loss grows three times as fast as the
-// number, and the answer is 3. That is a derivative, and here it is called the gradient.
+// adding 0.01 makes the loss 0.03 larger. Then the loss grows three times as fast as the number,
+// and the answer is 3. That is a derivative, and here it is called the gradient.
 //
 // We could find out by trying: nudge one number, run the model again, and look at the loss. But
 // that would take 4192 runs for one step. Autograd needs only one run, thanks to three facts:
@@ -70,7 +70,7 @@ export type Tokenizer = ReturnType<typeof createTokenizer>;
 //   - If a number is used in two places, nudging it nudges both, so the two effects add up.
 //
 // All we have to do is write down every operation as it happens, on what is called a tape. Each
-// number takes one slot of it. Here is the tape of (a * 3 + b) * a, for a = 2 and b = 4. Its data
+// number takes one slot on it. Here is the tape of (a * 3 + b) * a, for a = 2 and b = 4. Its data
 // were computed from the top down, but its grads are found from the bottom up:
 //
 //   slot  made as          data  grad   passes on its grad * the rate
@@ -82,12 +82,12 @@ export type Tokenizer = ReturnType<typeof createTokenizer>;
 //
 // The result begins with a grad of 1, because anything grows exactly as fast as itself. Then one
 // walk up the tape is enough. A slot is used only by slots written after it, so by the time the
-// walk comes to it, its grad is complete. You can check the 16 by nudging: for a = 2.01, we get
+// walk reaches it, its grad is complete. You can check the 16 by nudging: for a = 2.01, we get
 // `(2.01 * 3 + 4) * 2.01` = 20.1603, so 0.01 more has made the result 0.16 larger.
 //
 // It would be natural to make each slot an object, with a list of its operands. But long arrays of
-// plain numbers are several times as fast. The first three have an entry for each slot. The other
-// two have one for each operand: first come those of slot 0, then those of slot 1, and so on.
+// plain numbers are several times as fast. The first three below have an entry per slot. The other
+// two have one per operand: first those of slot 0, then those of slot 1, and so on.
 
 const data = new Float64Array(2 ** 23); // for each slot, its number
 const grad = new Float64Array(2 ** 23); // and its gradient
@@ -171,8 +171,8 @@ export function dot(a: Vector, b: Vector): Value {
 }
 
 /** Every step of training makes thousands of Values, which would soon fill the tape. So this runs
- * body, and then rewinds the tape. (The parameters are older, and stay.) Don't use a Value from
- * inside after that: its slot will be another's. Hence body may only return numbers or text. */
+ * body, and then rewinds the tape. (Parameters are older, so they stay.) Don't use body's Values
+ * after that: their slots will be reused. That's why body returns only numbers or text. */
 export function tidy<T extends number | string | void | readonly number[]>(body: () => T): T {
   const before = [nextSlot, nextOperand];
   try { return body(); } finally { [nextSlot, nextOperand] = before; }
@@ -180,20 +180,20 @@ export function tidy<T extends number | string | void | readonly number[]>(body:
 
 // ---- 3. Parameters: the numbers that learn ------------------------------------------------------
 //
-// A model is a heap of numbers, its parameters, which training finds. How many there are, and how
-// to train them, is for us to choose; new words are explained where they are used. Our choices are
-// small, so that a run takes a second. Change one, and --eval tells you if that was a good idea.
+// A model is a heap of numbers, its parameters. Training sets them, but we choose how many there
+// are, and how to train them. (New words are explained where they are used.) Our choices are small,
+// so that a run takes a second. Change one, and --eval tells you if that was a good idea.
 
 const hyperparameters = { // name: [default, meaning]
   nEmbd: [16, 'width: how many numbers describe a token inside the model'],
   nHead: [4, 'attention heads, which divide the width among them'],
-  nLayer: [1, 'layers, each of attention and then an MLP'],
+  nLayer: [1, 'layers, each attention followed by an MLP'],
   blockSize: [16, 'context: how many tokens in a row the model can see'],
   numSteps: [1000, 'training steps, one document each'],
   learningRate: [0.01, 'size of the first training step; later ones shrink towards 0'],
   temperature: [0.5, 'how bold to sample: 0 always takes the likeliest, 1 is true to the model'],
   numSamples: [20, 'how many documents to invent'],
-  eval: [0, 'documents to keep aside, for testing the model afterwards'],
+  eval: [0, 'documents to set aside, for testing the model afterwards'],
   seed: [42, 'for the random numbers: same seed, same output'],
 } as const;
 export type Config = Record<keyof typeof hyperparameters, number>;
@@ -203,11 +203,11 @@ export type Config = Record<keyof typeof hyperparameters, number>;
  * The number 4 says nothing about the letter e. So the model has 16 numbers that describe it,
  * called the embedding of e. They are row 4 of the matrix wte (weights of the token embeddings). At
  * first that row is noise. But letters that are used alike become alike: in the end, the rows most
- * like that of e are those of u, o, a, i and y. Nobody told the model about vowels.
+ * like e's are those of u, o, a, i and y. Nobody told the model about vowels.
  *
- * draw() gives small random numbers to start from. As they are small, all guesses are about even at
- * first. And if the numbers in a row were equal, they would get equal gradients, and stay equal for
- * ever: 16 doing the work of one. (Matrices are made in the order of the original.) */
+ * draw() gives small random numbers to start from. Small, so that all guesses are about even at
+ * first. Random, because equal numbers in a row would get equal gradients, and stay equal for ever:
+ * 16 doing the work of one. (The original makes the matrices in this order.) */
 export function createModel(config: Config, vocabSize: number, draw: () => number) {
   const matrix = (rows: number, columns: number): Matrix =>
     Array.from({ length: rows }, () => Array.from({ length: columns }, () => new Value(draw())));
@@ -237,7 +237,7 @@ export const parameters = ({ wte, wpe, lmHead, layers }: Model): Value[] =>
 // ---- 4. Model: from a letter to a guess ---------------------------------------------------------
 //
 // How do numbers become a guess? gpt(), at the end of this section, takes a token and its position,
-// and gives each token a score for coming next. These scores are called logits. On the way there it
+// and gives each token a score for coming next. These scores are called logits. On the way, it
 // works on x, a vector of 16 numbers that holds all it has found out at this position:
 //
 //   x = what the token means + what its position means    (a row of wte, and a row of wpe)
@@ -246,9 +246,9 @@ export const parameters = ({ wte, wpe, lmHead, layers }: Model): Value[] =>
 //     x = x + what it makes of that                       (MLP, multi-layer perceptron)
 //   logits = a score for each token                       (a dot with each row of lmHead)
 //
-// Each part adds its findings to x, and leaves what is there for later parts to read. The sums also
-// help on the way back. Their rates are 1, so gradients reach the first layer through them without
-// being multiplied smaller and smaller. (x is called the residual stream.)
+// Each part only adds to x, and erases nothing, so later parts can read it all. The sums also help
+// on the way back. Their rates are 1, so gradients can pass through them all the way to the first
+// layer without shrinking. (x is called the residual stream.)
 //
 // For emma, gpt() is called with BOS at position 0, then with e at position 1, and so on. Each call
 // leaves something in a cache for later calls. Nothing flows the other way, so the model is causal:
@@ -270,7 +270,7 @@ export const linear = (w: Matrix, x: Vector): Vector => w.map((row) => dot(row, 
  * `softmax([0, 1.0986])` = [0.25, 0.75]. (n) -> (n) */
 export function softmax(scores: Vector): Vector {
   // A power could overflow: `Math.exp(1000)` = Infinity. So we subtract the largest score first.
-  // This divides all powers by the same number, and so their shares stay what they were.
+  // This divides all powers by the same number, so their shares stay the same.
   const largest = scores.reduce((max, score) => Math.max(max, score.data), -Infinity);
   const powers = scores.map((score) => score.sub(largest).exp());
   const total = sum(powers);
@@ -300,23 +300,23 @@ type Cache = { keys: Vector[]; values: Value[][]; weights: Vector[] };
  * 1. The dot of m's query and a key is large if they match: large numbers in the same places, with
  *    the same signs.
  * 2. softmax turns these dots into shares, which are called attention weights.
- * 3. m hears the mean of all values by these weights, so e is by far the loudest. With weights of
+ * 3. m hears all values, averaged with these weights, so e is by far the loudest. With weights of
  *    0.25 and 0.75, say, 4 and 8 become `dot([0.25, 0.75], [4, 8])` = 7.
  *
- * Nobody tells the model to look for vowels. A matrix makes each of the vectors, and only their use
- * makes one of them the question and another the answer. What to ask is found by training.
+ * Nobody tells the model to look for vowels. Each vector is made by a matrix, and only the way they
+ * are used makes one the question and another the answer. Training finds out what to ask.
  *
  * Each head does this with 4 of the 16 numbers, so a position can ask four questions at once. What
- * the heads heard is joined to 16 numbers again. (nEmbd) -> (nEmbd) */
+ * the heads hear is joined into 16 numbers. (nEmbd) -> (nEmbd) */
 function attention(x: Vector, layer: Layer, heads: Cache[]): Vector {
   const query = linear(layer.wq, x), key = linear(layer.wk, x), value = linear(layer.wv, x);
   const headDim = x.length / heads.length; // 16 / 4
   const heard = heads.flatMap(({ keys, values, weights }, head) => {
-    const start = head * headDim, end = start + headDim; // the part of this head
+    const start = head * headDim, end = start + headDim; // this head's part
     keys.push(key.slice(start, end)); // (positions, headDim)
     value.slice(start, end).forEach((number, i) => values[i].push(number)); // (headDim, positions)
-    // The dot of long vectors tends to be large. Then softmax would give one position nearly all
-    // the weight, and the others almost no gradient. Hence we divide by the root of the length.
+    // Dots of long vectors tend to be large. softmax would then give one position nearly all
+    // the weight, and the others almost no gradient. So we divide by the root of the length.
     const scores = linear(keys, query.slice(start, end)).map((dot) => dot.div(Math.sqrt(headDim)));
     weights.push(softmax(scores)); // (positions, positions so far)
     return linear(values, weights.at(-1)!); // for each number of a value, the mean
@@ -324,21 +324,21 @@ function attention(x: Vector, layer: Layer, heads: Cache[]): Vector {
   return linear(layer.wo, heard);
 }
 
-/** One for each layer and head. Its Values are on the tape, so gradients reach earlier letters. */
+/** A cache per layer and head. Its Values are on the tape, so gradients reach earlier letters. */
 export const emptyCaches = ({ config: { nEmbd, nHead }, layers }: Model): Cache[][] =>
   layers.map(() => Array.from({ length: nHead }, () =>
     ({ keys: [], values: Array.from({ length: nEmbd / nHead }, () => []), weights: [] })));
 
 /** The MLP is where a position thinks about what it has heard, with 64 numbers as scratch paper.
- * relu sets those below 0 to 0. That sounds like a waste, but without it two matrices could do no
+ * relu sets those below 0 to 0. That sounds wasteful, but without it, two matrices could do no
  * more than one, just as 3 * (2 * x) = 6 * x. (nEmbd) -> (nEmbd) */
 const mlp = (x: Vector, layer: Layer): Vector =>
   linear(layer.fc2, linear(layer.fc1, x).map((h) => h.relu()));
 
 /** The logits for the next token. Call it for one position after another, with the same caches. */
 export function gpt(model: Model, token: number, position: number, caches: Cache[][]): Vector {
-  // A mean knows no order. Without wpe, "ema" and "mea" would look the same to the a.
-  let x = rmsnorm(add(model.wte[token], model.wpe[position])); // the original scales here, too
+  // A mean ignores order. Without wpe, "ema" and "mea" would look the same to the a.
+  let x = rmsnorm(add(model.wte[token], model.wpe[position])); // the original does so, too
   for (const [i, layer] of model.layers.entries()) {
     x = add(x, attention(rmsnorm(x), layer, caches[i]));
     x = add(x, mlp(rmsnorm(x), layer));
@@ -348,20 +348,20 @@ export function gpt(model: Model, token: number, position: number, caches: Cache
 
 // ---- 5. Training: guess, measure, nudge ---------------------------------------------------------
 
-/** How wrong the model is about a document: the mean cost of its guesses. If it gave the token that
- * really came a probability of p, the guess costs -log p:
+/** How wrong the model is about a document: the mean cost of its guesses. If it gave the true next
+ * token a probability of p, the guess costs -log p:
  *
  *   p = 1        0       sure, and right
  *   p = 1 / 2    0.69
- *   p = 1 / 10   2.30    as unsure as among 10 equal choices; training gets about this far
- *   p = 1 / 27   3.30    as unsure as among all 27 tokens; training starts about here
+ *   p = 1 / 10   2.30    as unsure as with 10 equal choices; training gets about this far
+ *   p = 1 / 27   3.30    as unsure as with all 27 tokens; training starts about here
  *   p -> 0       grows without end: sure and wrong is worst
  *
  * Why a logarithm? The probability of a whole name is the product of these p. Logarithms turn it
  * into a sum, so the costs of the five guesses add up to -log of the probability of emma. */
 export function lossOf(model: Model, tokens: number[]): Value {
   const caches = emptyCaches(model);
-  const targets = tokens.slice(1, model.config.blockSize + 1); // more than a block it cannot see
+  const targets = tokens.slice(1, model.config.blockSize + 1); // it can't see more than a block
   const costs = targets.map((target, position) => {
     const probabilities = softmax(gpt(model, tokens[position], position, caches));
     return probabilities[target].log().mul(-1);
@@ -389,7 +389,7 @@ export function* train(model: Model, tokenizer: Tokenizer, documents: string[]) 
  * gradient: p.data -= learningRate * p.grad. But then one odd name throws the model off course, and
  * parameters with tiny gradients hardly move. So Adam keeps two running means for each parameter:
  *
- *   m   of its gradients. We follow m in place of the last gradient, and odd names average out.
+ *   m   of its gradients. We follow m, not the latest gradient, so odd names average out.
  *   v   of their squares. Its root is the usual size of the gradient. We divide by that, so all
  *       parameters move at about the same pace.
  *
@@ -399,8 +399,8 @@ export function adam(parameters: Value[], beta1 = 0.85, beta2 = 0.99, epsilon = 
   let step = 0;
   return (learningRate: number): void => {
     step++;
-    // Both means start at 0, so they are too small at first. After n steps, the real gradients have
-    // a share of 1 - beta ** n in them, and dividing by it makes up for that.
+    // Both means start at 0, so they are too small at first. After n steps, only 1 - beta ** n of
+    // each comes from real gradients. Dividing by that share makes up for it.
     const mShare = 1 - beta1 ** step, vShare = 1 - beta2 ** step;
     for (let i = 0; i < parameters.length; i++) {
       const p = parameters[i];
@@ -414,7 +414,7 @@ export function adam(parameters: Value[], beta1 = 0.85, beta2 = 0.99, epsilon = 
 
 // ---- 6. Sampling: inventing a name --------------------------------------------------------------
 
-/** Picks an index at random, but the larger its weight, the likelier. Think of the weights as
+/** Picks an index at random: the larger its weight, the likelier. Think of the weights as
  * planks, laid end to end. `random`, from 0 to 1, says how far along to walk, and we pick the plank
  * we stand on: `choose([1, 3], 0.2)` = 0 and `choose([1, 3], 0.3)` = 1. */
 export function choose(weights: number[], random: number): number {
@@ -425,7 +425,7 @@ export function choose(weights: number[], random: number): number {
 
 /** Invents a document. The model guesses, we roll the dice, and the token that comes up is what the
  * model sees next. This goes on until the dice say BOS, or the block is full. Why dice? If we took
- * the likeliest letter each time, all names would be the same. (A prompt comes before the dice.)
+ * the likeliest letter each time, all names would be the same. (A prompt skips the dice.)
  *
  * The logits are divided by the temperature first. Below 1, that spreads them out, so favourites
  * become even greater favourites. 0.5 turns odds of 1 : 3 into 1 : 9:
@@ -472,18 +472,18 @@ export async function main(args: string[]): Promise<void> {
   if (heldOut.length > 0) print(evaluate(model, tokenizer, training.slice(0, stepsDone), heldOut));
   if (explain !== undefined) return print(explainWord(model, tokenizer, texts.explain));
 
-  print('\n--- inference (new, hallucinated names) ---'); // inference: using what was trained
+  print('\n--- inference (new, hallucinated names) ---'); // inference: using a trained model
   for (let i = 1; i <= config.numSamples; i++) {
     print(`sample ${String(i).padStart(2)}: ${sample(model, tokenizer, random, texts.prompt)}`);
     await nextTurn(); // lets Ctrl-C and a closed pipe get through
   }
   // Some of these names are real, and others only sound as if they were. The model can't tell. It
-  // makes up all of them in the same way, as ChatGPT does with its sentences, true or not.
+  // makes them all up in the same way, as ChatGPT does its sentences, true or not.
 }
 
 // ---- A. Random numbers --------------------------------------------------------------------------
 
-/** Python's random.Random, so that our names are those of the original. It is the Mersenne Twister
+/** Python's random.Random, so that our names match the original's. It is the Mersenne Twister
  * MT19937 (Matsumoto and Nishimura 1998), whose constants hold no secret that you need to know.
  * Throws a RangeError unless the seed is a whole number from 0 to 2 ** 53 - 1. */
 export class Random {
@@ -492,13 +492,13 @@ export class Random {
   readonly #spare: number[] = []; // gauss() makes two numbers at a time
   constructor(seed: number) {
     if (!Number.isSafeInteger(seed) || seed < 0) throw new RangeError(`${seed} cannot be a seed`);
-    const high = Math.floor(seed / 2 ** 32); // if there is more than 32 bits hold
+    const high = Math.floor(seed / 2 ** 32); // if 32 bits can't hold the seed
     const key = high === 0 ? [seed] : [seed % 2 ** 32, high];
     const s = this.#state;
     const stir = (i: number, factor: number) => Math.imul(s[i - 1] ^ (s[i - 1] >>> 30), factor);
     s[0] = 19650218;
     for (let i = 1; i < 624; i++) s[i] = stir(i, 1812433253) + i;
-    for (let k = 0; k < 624 + 623; k++) { // one round stirs in the key, and the next the position
+    for (let k = 0; k < 624 + 623; k++) { // round 1 stirs in the key, round 2 the position
       const i = (k % 623) + 1;
       if (k < 624) s[i] = (s[i] ^ stir(i, 1664525)) + key[k % key.length] + (k % key.length);
       else s[i] = (s[i] ^ stir(i, 1566083941)) - i;
@@ -549,7 +549,7 @@ import { parseArgs } from 'node:util';
 
 /** A mistake in what we were given. The user sees its message in one line, and no stack trace. */
 export class InputError extends Error { exitCode = 1; }
-class UsageError extends InputError { override exitCode = 2; } // one in the command line
+class UsageError extends InputError { override exitCode = 2; } // one on the command line
 const tapeIsFull = 'the model is too large; lower --n-embd, --n-layer or --block-size';
 type Range = [least: number, most: number];
 const ranges: Record<keyof Config, Range> = {
@@ -569,7 +569,7 @@ export const usage = (): string => [
   '  --explain WORD         instead of samples, show how the model reads WORD',
 ].join('\n');
 
-/** What the user typed for each option. Throws a UsageError for an option that there is not. */
+/** What the user typed for each option. Throws a UsageError for an unknown option. */
 function readOptions(args: string[]) {
   const text = { type: 'string' } as const;
   const options = {
@@ -602,7 +602,7 @@ export function parseCommandLine(args: string[]) {
     const range = `a ${kind} from ${least} to ${most}`;
     throw new UsageError(`--${flagOf(name)} takes ${range}, not "${text}"`);
   })) as Config;
-  config.temperature ||= 1e-6; // dividing by 0 is not possible; this takes the likeliest, too
+  config.temperature ||= 1e-6; // we can't divide by 0; this takes the likeliest, too
   const { nEmbd, nHead, blockSize } = config;
   const refuse = (message: string) => { throw new UsageError(message); };
   if (nEmbd % nHead !== 0) refuse(`--n-embd ${nEmbd} must be a multiple of --n-head ${nHead}`);
@@ -633,20 +633,20 @@ function checkSize({ nEmbd, nLayer, blockSize }: Config, vocabSize: number): voi
   if (size > 1e6) throw new UsageError(`over a million parameters (${size}); lower --n-embd`);
 }
 
-/** Checks before the training, not after it: no block that is too long for the tape, no unknown
- * character, no text longer than a block. Gives back the texts, in the form of Unicode that the
- * dataset has. (Many a letter with an accent can be written as one character or as two.) */
+/** Checks before training that a block fits on the tape, that all characters are known, and that no
+ * text is longer than a block. Returns the texts in the dataset's form of Unicode. (Many accented
+ * letters can be written as one character or as two.) */
 function checkFits(model: Model, tokenizer: Tokenizer, prompt: string, explain: string) {
   const { blockSize } = model.config;
   tidy(() => {
     const loss = lossOf(model, new Array<number>(blockSize + 1).fill(tokenizer.bos));
-    for (let i = 0; i < blockSize * tokenizer.vocabSize; i++) loss.div(1); // sampling takes more
+    for (let i = 0; i < blockSize * tokenizer.vocabSize; i++) loss.div(1); // room for sampling
   });
   const fit = (option: string, text: string, most: number): string => {
     const known = new Set(tokenizer.characters);
     const forms = [text, text.normalize('NFC'), text.normalize('NFD')];
     const form = forms.find((form) => [...form].every((character) => known.has(character))) ?? text;
-    tokenizer.encode(form); // throws if there is none
+    tokenizer.encode(form); // throws if no form fits
     if ([...form].length <= most) return form;
     throw new UsageError(`${option} "${text}" does not fit in a block; raise --block-size`);
   };
@@ -661,7 +661,7 @@ function finite(x: number, what: string): number {
   return x;
 }
 
-/** The loss per character on documents kept aside, beside that of two simple ways to guess. */
+/** The loss per character on documents set aside, compared with two simple ways to guess. */
 export function evaluate(
   model: Model, tokenizer: Tokenizer, trained: string[], heldOut: string[],
 ): string {
@@ -669,7 +669,7 @@ export function evaluate(
   const encode = (document: string) =>
     tokenizer.encode(document).slice(0, model.config.blockSize + 1);
   const pairs = new Map<number, number>(); // how often one token came after another
-  const firsts = new Array<number>(vocabSize).fill(0); // how often any token came after it
+  const firsts = new Array<number>(vocabSize).fill(0); // how often it came first in a pair
   for (const tokens of trained.map(encode)) {
     for (let i = 1; i < tokens.length; i++) {
       const pair = tokens[i - 1] * vocabSize + tokens[i];
@@ -683,7 +683,7 @@ export function evaluate(
     loss += (tokens.length - 1) * tidy(() => lossOf(model, tokens).data);
     for (let i = 1; i < tokens.length; i++) {
       const times = pairs.get(tokens[i - 1] * vocabSize + tokens[i]) ?? 0;
-      bigram -= Math.log((times + 1) / (firsts[tokens[i - 1]] + vocabSize)); // + 1: all is possible
+      bigram -= Math.log((times + 1) / (firsts[tokens[i - 1]] + vocabSize)); // + 1, so it's never 0
     }
   }
   const line = (x: number) =>
@@ -695,7 +695,7 @@ export function evaluate(
 }
 
 /** A walk through sections 1 to 5 with one word. It ends with a step of training, which changes the
- * model. Cells are set apart by tabs, so it need not know how wide a character is. */
+ * model. Cells are separated by tabs, so it need not know how wide a character is. */
 export function explainWord(
   model: Model, tokenizer: Tokenizer, word: string, columns = process.stdout.columns || 80,
 ): string {
@@ -752,7 +752,7 @@ export function explainWord(
   return [...lines, ...table, '', `loss: ${before}, and ${after}`].join('\n');
 }
 const shade = ({ data: weight }: Value) => '·░▒▓█'[Math.round(4 * Math.sqrt(weight))];
-/** The indices of numbers, that of the highest first. */
+/** The indices of the numbers, highest first. */
 const highestFirst = (numbers: readonly number[]): number[] =>
   [...numbers.keys()].sort((a, b) => numbers[b] - numbers[a]);
 
@@ -760,7 +760,7 @@ const highestFirst = (numbers: readonly number[]): number[] =>
 
 const print = (line: string): void => { process.stdout.write(`${line}\n`); };
 const visible = (text: string): string => text.replace(/\p{Cc}/gu, ' ');
-/** Says something on standard error, in one line, without passwords and control characters. */
+/** Prints a line on standard error, without passwords or control characters. */
 function note(line: string): void {
   const clean = visible(line.replace(/\/\/[^/]*@/g, '//'));
   try { process.stderr.write(`micro_gpt: ${clean}\n`); } catch {} // Deno throws; elsewhere, see F
@@ -772,7 +772,7 @@ const describe = (character: string): string => {
 const mean = (numbers: number[]): number => numbers.reduce((a, b) => a + b) / numbers.length;
 
 /** Runs the training and prints its steps, each on a line. A terminal gets one line that changes,
- * and then a curve. Returns how many steps it did, because Ctrl-C ends the training early. */
+ * and then a curve. Returns how many steps it did, as Ctrl-C may end the training early. */
 async function watch(training: Generator<number>, numSteps: number, vocabSize: number) {
   const { stdout, platform, versions, env } = process;
   const live = stdout.isTTY // Deno would ask for permission to read TERM
@@ -813,7 +813,7 @@ async function watch(training: Generator<number>, numSteps: number, vocabSize: n
   return losses.length;
 }
 
-/** The losses as a curve of blocks, from the lowest up to that of guessing evenly. */
+/** The losses as a curve of blocks, lowest at the bottom, even guessing on top. */
 function curve(losses: number[], guessing: number, width: number): string {
   const points = Array.from({ length: width }, (_, i) => { // each the mean of one stretch
     const start = Math.floor((i * losses.length) / width);
@@ -846,7 +846,8 @@ async function linesOf(stream: AsyncIterable<Uint8Array>, atLeast = 1): Promise<
   const bad = lines.findIndex((line) => /[\0\uFFFD]/.test(line));
   if (bad >= 0) throw new Error(`it is damaged, or not UTF-8 text: see line ${bad + 1}`);
   const full = lines.filter((line) => line !== '');
-  if (/^<(!|\?|html|head|body|script)/i.test(full[0])) throw new Error('it is a web page, no list');
+  const page = /^<(!|\?|html|head|body|script)/i.test(full[0]);
+  if (page) throw new Error('it is a web page, not a list');
   if (full.length < atLeast) throw new Error('it has too few lines, and each should hold a name');
   return full;
 }
@@ -866,9 +867,9 @@ async function download(url: string, timeout: number, atLeast?: number): Promise
   }
 }
 
-/** The documents to train on: the lines of the source, a file or an address, if there is one. If
- * not, those of input.txt. If there is none, names.txt is downloaded and kept as input.txt. If this
- * fails, too, we use the built-in names. Throws an InputError if source or input.txt is no use. */
+/** The documents to train on: the lines of source (a file or an address), if given, or else of
+ * input.txt. If that doesn't exist, names.txt is downloaded and kept as input.txt. If that fails,
+ * the built-in names have to do. Throws an InputError if source or input.txt can't be used. */
 export async function loadDocuments(
   source?: string, folder = '.', url = namesUrl, timeout = 30_000,
 ): Promise<string[]> {
@@ -892,7 +893,7 @@ export async function loadDocuments(
   }
 }
 
-/** Writes the names to a new file. If one is there by now, that one stays. */
+/** Writes the names to a new file. If there is one by now, it stays. */
 function keep(names: string[], file: string): void {
   try {
     writeFileSync(file, names.join('\n'), { flag: 'wx' }); // x: only if it is not there
@@ -900,11 +901,11 @@ function keep(names: string[], file: string): void {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === 'EEXIST') return; // another first run was faster
     note(`cannot keep names.txt: ${message}`);
-    try { rmSync(file, { force: true }); } catch {} // no part of it may stay
+    try { rmSync(file, { force: true }); } catch {} // leave no part of it
   }
 }
 
-/** Cuts documents to what fits in a block, and tells the user if there were any. */
+/** Cuts documents to what fits in a block, and tells the user if it cut any. */
 export function cutToBlock(documents: string[], blockSize: number): string[] {
   let cut = 0;
   const fitting = documents.map((document) => {

@@ -12,7 +12,7 @@ import { pipeline, Readable } from 'node:stream';
 import { describe, test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
-import { builtInNames, InputError, loadDocuments } from '../micro_gpt.ts';
+import { builtInNames, cutToBlock, InputError, loadDocuments } from '../micro_gpt.ts';
 import { oneLine, serve, temporaryFolder } from './helpers.ts';
 
 const patience = { timeout: 120_000 }; // so that what hangs is a failure
@@ -256,6 +256,9 @@ describe('With a source', patience, () => {
   test('a file or an address is read in place of input.txt, and not kept', async (t) => {
     const folder = await temporaryFolder(t, { 'input.txt': 'ava\n', 'other.txt': 'zoë\r\n' });
     const { url } = await serve(t, 'zoë\r\n');
+    const empty = await temporaryFolder(t);
+    assert.deepEqual(await loadDocuments(url, empty), ['zoë']);
+    assert.deepEqual(await readdir(empty), []);
     for (const source of [join(folder, 'other.txt'), url, url.replace('http', 'HTTP')]) {
       assert.deepEqual(await loadDocuments(source, folder), ['zoë'], source);
     }
@@ -276,6 +279,16 @@ describe('With a source', patience, () => {
     silent.stop();
     await refused(silent.url, 'ECONNREFUSED');
     assert.equal(names.requests(), 0);
+  });
+
+  test('an address may begin with https, and without one, it is that of the original', async (t) => {
+    const asked: string[] = [];
+    t.mock.method(globalThis, 'fetch', (url: string) => (asked.push(url), Promise.reject(new Error('no network'))));
+    listen(t);
+    await assertRefused(loadDocuments('https://127.0.0.1/names.txt'), 'no network');
+    await loadDocuments(undefined, await temporaryFolder(t));
+    const names = 'https://raw.githubusercontent.com/karpathy/makemore/master/names.txt';
+    assert.deepEqual(asked, ['https://127.0.0.1/names.txt', names]);
   });
 
   test('a document is a line without the space around it, and a blank line is none', async (t) => {
@@ -327,6 +340,17 @@ describe('With a source', patience, () => {
     await assertRefused(loadDocuments(file), file, '100 million');
     if (existsSync('/dev/zero')) await assertRefused(loadDocuments('/dev/zero'), '/dev/zero', '100 million');
   });
+});
+
+test('Documents longer than a block are cut there, by characters, and a note counts them', (t) => {
+  const notes = listen(t);
+  const fitting = ['', 'abcd', '😀😀😀😀', 'ab😀d'];
+  assert.deepEqual(cutToBlock(fitting, 4), fitting);
+  assert.deepEqual(notes, []);
+  const long = ['abcde', '😀😀😀😀😀', 'ab😀de', 'a'.repeat(1e6)];
+  assert.deepEqual(cutToBlock([...fitting, ...long], 4), [...fitting, 'abcd', '😀😀😀😀', 'ab😀d', 'aaaa']);
+  assert.equal(notes.length, 1);
+  assert.match(notes[0], /^micro_gpt: 4 of 8 docs .*\b4 characters.*--block-size.*\n$/);
 });
 
 test('The built-in names are 200 or more, each once, in small letters from a to z', () => {

@@ -217,6 +217,17 @@ describe('An explanation', () => {
     }
   });
 
+  test('shows the maps of all layers under their numbers', () => {
+    const { lines } = explain(evenModel(2, { nLayer: 3 }), createTokenizer(['a']), 'a');
+    assert.deepEqual(lines.flatMap((line) => line.match(/(?<=where layer )\d+/) ?? []), ['1', '2', '3']);
+  });
+
+  test('takes its one step of training even if the model was not trained at all', () => {
+    const of = (numSteps: number) =>
+      explain(randomModel(4, { numSteps }), createTokenizer(['abc']), 'cab').lines.at(-1);
+    assert.equal(of(0), of(1000));
+  });
+
   test('has a map for each head of each layer', () => {
     const { lines } = explain(evenModel(2, { nEmbd: 10, nHead: 10, nLayer: 100 }), createTokenizer(['a']), 'a');
     const titles = lines.filter((line) => line.startsWith('\t')).flatMap((line) => line.match(/head \d+/g) ?? []);
