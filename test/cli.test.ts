@@ -299,6 +299,19 @@ describe('The program', { concurrency: 3 }, () => {
     assert.deepEqual([lossesOf(stdout), code], [[], 1]);
   });
 
+  test('says nothing of a model that its very last step has spoilt, but what to lower', async (t) => {
+    const program = readFileSync(path('../micro_gpt.ts'), 'utf8');
+    const cwd = await temporaryFolder(t, {
+      'copy.ts': program.replace('p.grad = 0;', 'p.grad = 0; if (step === 3) p.data = i === 7 ? NaN : p.data;'),
+    });
+    for (const then of ['--num-samples=2', '--eval=2', '--explain=ada']) {
+      const { stdout, stderr, code } = await run(t, ['--data', tiny, '--num-steps=3', then], { cwd, file: 'copy.ts' });
+      assert.match(stderr, /^micro_gpt: .*NaN.*--learning-rate\b.*\n$/);
+      assert.deepEqual([lossesOf(stdout).length, code], [3, 1]);
+      assert.match(stdout, /\nstep +3 \/ +3 \| loss [\d.]+\n$/); // and nothing after it
+    }
+  });
+
   test('refuses before the first step a vocabulary that leaves no room for sampling', async (t) => {
     const program = readFileSync(path('../micro_gpt.ts'), 'utf8');
     const letters = Array.from({ length: 2000 }, (_, i) => String.fromCodePoint(0x4e00 + i));
