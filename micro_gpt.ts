@@ -70,10 +70,10 @@ export type Tokenizer = ReturnType<typeof createTokenizer>;
 //   - If a number is used in two places, nudging it nudges both, so the two effects add up.
 //
 // All we have to do is write down every operation as it happens, on what is called a tape. Each
-// number takes one slot on it. Here is the tape of (a * 3 + b) * a, for a = 2 and b = 4. Its data
-// were computed from the top down, but its grads are found from the bottom up:
+// number that can change takes one slot on it. Here is the tape of (a * 3 + b) * a, for a = 2 and b
+// = 4. Its data were computed from the top down, but its grads are found from the bottom up:
 //
-//   slot  made as          data  grad   passes on its grad * the rate
+//   slot  made as          data  grad   passes on its grad * the rate (from the bottom up)
 //      0  a                   2    16
 //      1  b                   4     2
 //      2  slot 0 * 3          6     2   2 * 3 to slot 0, which had 10 and now has 16
@@ -86,7 +86,7 @@ export type Tokenizer = ReturnType<typeof createTokenizer>;
 // `(2.01 * 3 + 4) * 2.01` = 20.1603, so 0.01 more has made the result 0.16 larger.
 //
 // It would be natural to make each slot an object, with a list of its operands. But long arrays of
-// plain numbers are several times as fast. The first three below have an entry per slot. The other
+// plain numbers are about twice as fast. The first three below have an entry per slot. The other
 // two have one per operand: first those of slot 0, then those of slot 1, and so on.
 
 const data = new Float64Array(2 ** 23); // for each slot, its number
@@ -96,10 +96,8 @@ const operands = new Int32Array(2 ** 25); // for each operand, the slot that it 
 const rates = new Float64Array(2 ** 25); // and how fast the result grows with it
 let nextSlot = 0;
 let nextOperand = 0;
-
-type Operand = Value | number; // a plain number is a constant, and needs no gradient
+type Operand = Value | number; // a plain number is a constant, or no operand: it gets no gradient
 const plain = (x: Operand): number => (typeof x === 'number' ? x : x.data);
-
 /** Writes down one operand of the Value that is about to be made. */
 function record(x: Operand, rate: number): void {
   if (typeof x === 'number') return;
@@ -117,14 +115,13 @@ export class Value {
     if (nextSlot > data.length || nextOperand > operands.length) throw new InputError(tapeIsFull);
     data[this.slot] = x;
     grad[this.slot] = 0;
-    starts[nextSlot] = nextOperand;
+    starts[nextSlot] = nextOperand; // here our operands end, and those of the next Value start
   }
   get data() { return data[this.slot]; }
   set data(x) { data[this.slot] = x; }
   get grad() { return grad[this.slot]; }
   set grad(x) { grad[this.slot] = x; }
-
-  //                                  the result             operand, rate  operand, rate
+  //                                 the result              operand, rate (a derivative); another
   add(y: Operand) { return new Value(this.data + plain(y),   this, 1,       y, 1); }
   sub(y: Operand) { return new Value(this.data - plain(y),   this, 1,       y, -1); }
   mul(y: Operand) { return new Value(this.data * plain(y),   this, plain(y), y, this.data); }
@@ -136,13 +133,14 @@ export class Value {
     return new Value(this.data / plain(y), this, 1 / plain(y), y, -this.data / plain(y) ** 2);
   }
 
-  /** Adds to the grad of each Value that this one was made from. Call it once for each result. */
+  /** Adds to the grads of all Values that this one was made from. A second call would pass on the
+   * old grads once more, so call it once. */
   backward(): void {
     this.grad = 1;
     for (let slot = this.slot; slot >= 0; slot--) {
       const g = grad[slot], start = starts[slot];
       if (g === 0) continue; // nothing to pass on
-      // Operands are walked backwards, too, because memory is fastest in one direction.
+      // Operands are walked backwards, too: one direction through memory is faster than two.
       for (let i = starts[slot + 1] - 1; i >= start; i--) grad[operands[i]] += rates[i] * g;
     }
   }
@@ -154,7 +152,7 @@ export type Matrix = readonly Vector[]; // its rows
 /** The dot product, a[0] * b[0] + a[1] * b[1] + and so on: `dot([1, 2, 3], [4, 5, 6])` = 32. (In
  * such examples, plain numbers stand for Values.) Nearly all the work of a GPT is dots. With mul()
  * and add(), n products would take 2 * n - 1 slots. Here they take one slot with 2 * n operands,
- * and most of our speed comes from that. Throws a RangeError if the lengths differ. */
+ * and that saves most of the time. Throws a RangeError if the lengths differ. */
 export function dot(a: Vector, b: Vector): Value {
   if (a.length !== b.length) throw new RangeError(`dot() of ${a.length} and ${b.length} Values`);
   let total = 0, next = nextOperand; // a local variable is faster
@@ -167,12 +165,12 @@ export function dot(a: Vector, b: Vector): Value {
     rates[next++] = data[p];
   }
   nextOperand = next;
-  return new Value(total);
+  return new Value(total); // the owner of all operands just written
 }
 
 /** Every step of training makes thousands of Values, which would soon fill the tape. So this runs
- * body, and then rewinds the tape. (Parameters are older, so they stay.) Don't use body's Values
- * after that: their slots will be reused. That's why body returns only numbers or text. */
+ * body, and then rewinds the tape. (The model's own numbers are older, so they stay.) Don't use
+ * body's Values after that, as their slots are reused. So body returns only numbers or text. */
 export function tidy<T extends number | string | void | readonly number[]>(body: () => T): T {
   const before = [nextSlot, nextOperand];
   try { return body(); } finally { [nextSlot, nextOperand] = before; }
@@ -180,7 +178,7 @@ export function tidy<T extends number | string | void | readonly number[]>(body:
 
 // ---- 3. Parameters: the numbers that learn ------------------------------------------------------
 //
-// A model is a heap of numbers, its parameters. Training sets them, but we choose how many there
+// A model is a pile of numbers, its parameters. Training sets them, but we choose how many there
 // are, and how to train them. (New words are explained where they are used.) Our choices are small,
 // so that a run takes a second. Change one, and --eval tells you if that was a good idea.
 
@@ -202,12 +200,13 @@ export type Config = Record<keyof typeof hyperparameters, number>;
  *
  * The number 4 says nothing about the letter e. So the model has 16 numbers that describe it,
  * called the embedding of e. They are row 4 of the matrix wte (weights of the token embeddings). At
- * first that row is noise. But letters that are used alike become alike: in the end, the rows most
- * like e's are those of u, o, a, i and y. Nobody told the model about vowels.
+ * first that row is noise. But letters that are used alike become alike: in the end, the rows that
+ * point most nearly the same way as e's are those of u, o, a, i and y. Nobody told the model about
+ * vowels.
  *
  * draw() gives small random numbers to start from. Small, so that all guesses are about even at
- * first. Random, because equal numbers in a row would get equal gradients, and stay equal for ever:
- * 16 doing the work of one. (The original makes the matrices in this order.) */
+ * first. Random, because if all were equal, the 16 numbers of a row would get equal gradients, and
+ * stay equal for ever: 16 doing the work of one. (Their order is the original's.) */
 export function createModel(config: Config, vocabSize: number, draw: () => number) {
   const matrix = (rows: number, columns: number): Matrix =>
     Array.from({ length: rows }, () => Array.from({ length: columns }, () => new Value(draw())));
@@ -229,7 +228,6 @@ export function createModel(config: Config, vocabSize: number, draw: () => numbe
 }
 export type Model = ReturnType<typeof createModel>;
 type Layer = Model['layers'][number];
-
 /** All parameters: `27 * 16 + 16 * 16 + 27 * 16 + (4 + 4 + 4) * 16 * 16` = 4192 of them. */
 export const parameters = ({ wte, wpe, lmHead, layers }: Model): Value[] =>
   [wte, wpe, lmHead, ...layers.flatMap((layer) => Object.values(layer))].flat(2);
@@ -247,21 +245,22 @@ export const parameters = ({ wte, wpe, lmHead, layers }: Model): Value[] =>
 //   logits = a score for each token                       (a dot with each row of lmHead)
 //
 // Each part only adds to x, and erases nothing, so later parts can read it all. The sums also help
-// on the way back. Their rates are 1, so gradients can pass through them all the way to the first
-// layer without shrinking. (x is called the residual stream.)
+// on the way back. Elsewhere a gradient is multiplied at every step, and tends to shrink. A sum has
+// rates of 1, so along the sums it arrives as it is. (x is called the residual stream.)
 //
 // For emma, gpt() is called with BOS at position 0, then with e at position 1, and so on. Each call
-// leaves something in a cache for later calls. Nothing flows the other way, so the model is causal:
+// leaves something in a cache for later calls. No data flows the other way, so the model is causal:
 // it can't peek at the letters that it has to guess, not even in training, when we have them all.
 //
-// Shapes: (m, n), (n) -> (m) takes m rows of n numbers, and a vector of n, and gives a vector of m.
+// Shapes are written like this: (n) -> (m) takes a vector of n numbers, and gives one of m.
 
 /** The sum of the numbers of a vector. (n) -> (1) */
 export const sum = (x: Vector): Value => x.reduce((total, xi) => total.add(xi));
 /** Adds two vectors, number by number: `add([1, 2], [3, 4])` = [4, 6]. (n), (n) -> (n) */
 export const add = (x: Vector, y: Vector): Vector => x.map((xi, i) => xi.add(y[i]));
-/** A matrix times a vector: the dot of each row with x. Think of a row as a question about x, and
- * of the dot as the answer. `linear([[1, 0], [2, 2]], [3, 4])` = [3, 14]. (m, n), (n) -> (m) */
+/** A matrix times a vector: the dot of each row with x. Think of a row as a pattern to look for in
+ * x, and of the dot as how well it matches. `linear([[1, 0], [2, 2]], [3, 4])` = [3, 14]. (m,n),
+ * (n) -> (m) */
 export const linear = (w: Matrix, x: Vector): Vector => w.map((row) => dot(row, x));
 
 /** Turns scores, which can be any numbers, into probabilities, which are positive and add up to 1.
@@ -278,20 +277,20 @@ export function softmax(scores: Vector): Vector {
 }
 
 /** Scales x to a root mean square of 1: `rmsnorm([3, 4])` = [0.8485, 1.1314]. Every layer adds to
- * x, so its numbers grow, and whatever is computed from them would grow, too. A nudge that is right
- * for one layer would then be too much for the next. That is why attention and the MLP each work on
- * a scaled copy of x. (Zhang and Sennrich 2019.) (n) -> (n) */
+ * x, so its numbers tend to grow. But what is computed from them should not grow from layer to
+ * layer, or no size of nudge would suit all. So attention and the MLP each get a copy of x that is
+ * scaled like this. (Zhang and Sennrich 2019.) (n) -> (n) */
 export function rmsnorm(x: Vector): Vector {
   const factor = dot(x, x).div(x.length).add(1e-5).pow(-0.5); // 1e-5 in case all of x is 0
   return x.map((xi) => xi.mul(factor));
 }
 
-/** What attention() keeps of all positions so far, for one head: the KV cache. */
+/** The KV cache: what a head keeps of all positions so far. (--explain shows the weights.) */
 type Cache = { keys: Vector[]; values: Value[][]; weights: Vector[] };
 
 /** Attention lets a position hear from those before it, and from itself (Vaswani et al. 2017).
  * Everything else in the model is done for each position alone. Say the second m of emma wants to
- * know which vowel came last. From its own x, each position makes three vectors:
+ * know which vowel came before. From its own x, each position makes three vectors:
  *
  *   a query   what am I looking for?        m: "a vowel"
  *   a key     what do I have to offer?      e: "a vowel"
@@ -306,20 +305,20 @@ type Cache = { keys: Vector[]; values: Value[][]; weights: Vector[] };
  * Nobody tells the model to look for vowels. Each vector is made by a matrix, and only the way they
  * are used makes one the question and another the answer. Training finds out what to ask.
  *
- * Each head does this with 4 of the 16 numbers, so a position can ask four questions at once. What
- * the heads hear is joined into 16 numbers. (nEmbd) -> (nEmbd) */
+ * Each head does this with 4 of the 16 numbers of each vector, so a position can ask four questions
+ * at once. What the heads hear is joined into 16 numbers. (nEmbd) -> (nEmbd) */
 function attention(x: Vector, layer: Layer, heads: Cache[]): Vector {
   const query = linear(layer.wq, x), key = linear(layer.wk, x), value = linear(layer.wv, x);
   const headDim = x.length / heads.length; // 16 / 4
   const heard = heads.flatMap(({ keys, values, weights }, head) => {
     const start = head * headDim, end = start + headDim; // this head's part
-    keys.push(key.slice(start, end)); // (positions, headDim)
-    value.slice(start, end).forEach((number, i) => values[i].push(number)); // (headDim, positions)
-    // Dots of long vectors tend to be large. softmax would then give one position nearly all
-    // the weight, and the others almost no gradient. So we divide by the root of the length.
-    const scores = linear(keys, query.slice(start, end)).map((dot) => dot.div(Math.sqrt(headDim)));
-    weights.push(softmax(scores)); // (positions, positions so far)
-    return linear(values, weights.at(-1)!); // for each number of a value, the mean
+    keys.push(key.slice(start, end)); // a row for each position
+    value.slice(start, end).forEach((number, i) => values[i].push(number)); // a row for each number
+    // Dots of long vectors tend to be large. softmax would then give one position nearly all the
+    // weight. The others would get almost no gradient. So we divide by the root of the length.
+    const scores = linear(keys, query.slice(start, end)).map((x) => x.div(Math.sqrt(headDim)));
+    weights.push(softmax(scores)); // one for each position so far
+    return linear(values, weights.at(-1)!); // the mean of each row
   });
   return linear(layer.wo, heard);
 }
@@ -337,8 +336,8 @@ const mlp = (x: Vector, layer: Layer): Vector =>
 
 /** The logits for the next token. Call it for one position after another, with the same caches. */
 export function gpt(model: Model, token: number, position: number, caches: Cache[][]): Vector {
-  // A mean ignores order. Without wpe, "ema" and "mea" would look the same to the a.
-  let x = rmsnorm(add(model.wte[token], model.wpe[position])); // the original does so, too
+  // A mean ignores order. Without wpe, the a would hear the same in "ema" and in "mea".
+  let x = rmsnorm(add(model.wte[token], model.wpe[position])); // the original scales this x, too
   for (const [i, layer] of model.layers.entries()) {
     x = add(x, attention(rmsnorm(x), layer, caches[i]));
     x = add(x, mlp(rmsnorm(x), layer));
@@ -358,7 +357,7 @@ export function gpt(model: Model, token: number, position: number, caches: Cache
  *   p -> 0       grows without end: sure and wrong is worst
  *
  * Why a logarithm? The probability of a whole name is the product of these p. Logarithms turn it
- * into a sum, so the costs of the five guesses add up to -log of the probability of emma. */
+ * into a sum, so each guess has a cost of its own, and the costs of a name add up. */
 export function lossOf(model: Model, tokens: number[]): Value {
   const caches = emptyCaches(model);
   const targets = tokens.slice(1, model.config.blockSize + 1); // it can't see more than a block
@@ -399,8 +398,8 @@ export function adam(parameters: Value[], beta1 = 0.85, beta2 = 0.99, epsilon = 
   let step = 0;
   return (learningRate: number): void => {
     step++;
-    // Both means start at 0, so they are too small at first. After n steps, only 1 - beta ** n of
-    // each comes from real gradients. Dividing by that share makes up for it.
+    // Both means start at 0, so they are too small at first: after one step, m is only 0.15 times
+    // the gradient. Dividing by 1 - beta ** step makes up for that.
     const mShare = 1 - beta1 ** step, vShare = 1 - beta2 ** step;
     for (let i = 0; i < parameters.length; i++) {
       const p = parameters[i];
@@ -425,11 +424,11 @@ export function choose(weights: number[], random: number): number {
 
 /** Invents a document. The model guesses, we roll the dice, and the token that comes up is what the
  * model sees next. This goes on until the dice say BOS, or the block is full. Why dice? If we took
- * the likeliest letter each time, all names would be the same. (A prompt skips the dice.)
+ * the likeliest letter each time, all names would be the same. (A prompt needs no dice.)
  *
  * The logits are divided by the temperature first. Below 1, that spreads them out, so favourites
- * become even greater favourites. 0.5 turns odds of 1 : 3 into 1 : 9:
- * `softmax([0 / 0.5, 1.0986 / 0.5])` = [0.1, 0.9]. */
+ * become even greater favourites. (Above 1, it does the opposite.) Odds of 1 : 3 become 1 : 9 at
+ * 0.5: `softmax([0 / 0.5, 1.0986 / 0.5])` = [0.1, 0.9]. */
 export function sample(model: Model, tokenizer: Tokenizer, random: Random, prompt = ''): string {
   const { blockSize, temperature } = model.config;
   const given = tokenizer.encode(prompt).slice(1, -1); // without BOS
