@@ -463,17 +463,19 @@ export async function main(args: string[]): Promise<void> {
   checkSize(config, tokenizer.vocabSize);
   const model = createModel(config, tokenizer.vocabSize, () => random.gauss(0, 0.08));
   print(`num params: ${parameters(model).length}`);
-  const texts = checkFits(model, tokenizer, prompt, explain ?? '');
+  checkTape(model, tokenizer);
+  const start = fit(prompt, tokenizer, '--prompt', config.blockSize - 1);
+  const word = fit(explain ?? '', tokenizer, '--explain', config.blockSize);
 
   const steps = train(model, tokenizer, training);
   const stepsDone = await watch(steps, config.numSteps, tokenizer.vocabSize);
   for (const p of parameters(model)) finite(p.data, 'a parameter is');
   if (heldOut.length > 0) print(evaluate(model, tokenizer, training.slice(0, stepsDone), heldOut));
-  if (explain !== undefined) return print(explainWord(model, tokenizer, texts.explain));
+  if (explain !== undefined) return print(explainWord(model, tokenizer, word));
 
   print('\n--- inference (new, hallucinated names) ---'); // inference: using a trained model
   for (let i = 1; i <= config.numSamples; i++) {
-    print(`sample ${String(i).padStart(2)}: ${sample(model, tokenizer, random, texts.prompt)}`);
+    print(`sample ${String(i).padStart(2)}: ${sample(model, tokenizer, random, start)}`);
     await nextTurn(); // lets Ctrl-C and a closed pipe get through
   }
   // Some of these names are real, and others only sound as if they were. The model can't tell. It
@@ -541,7 +543,8 @@ export class Random {
 }
 
 // ---- B. Command line ----------------------------------------------------------------------------
-import { createReadStream, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createReadStream, existsSync, lstatSync, realpathSync } from 'node:fs';
+import { renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -550,8 +553,7 @@ import { parseArgs } from 'node:util';
 export class InputError extends Error { exitCode = 1; }
 class UsageError extends InputError { override exitCode = 2; } // one on the command line
 const tapeIsFull = 'the model is too large; lower --n-embd, --n-layer or --block-size';
-type Range = [least: number, most: number];
-const ranges: Record<keyof Config, Range> = {
+const ranges: Record<keyof Config, [least: number, most: number]> = {
   nEmbd: [1, 256], nHead: [1, 256], nLayer: [1, 100], blockSize: [1, 1024], numSteps: [0, 1e9],
   learningRate: [0, 1000], temperature: [0, 1e6], numSamples: [0, 1e9], eval: [0, 1e9],
   seed: [0, Number.MAX_SAFE_INTEGER],
@@ -578,7 +580,7 @@ function readOptions(args: string[]) {
   // parseArgs() takes the -1 of "--seed -1" for another option, but it understands "--seed=-1".
   const joined: string[] = [];
   for (const arg of args) {
-    const isNumber = /^-\.?\d/.test(arg) && joined.at(-1)?.startsWith('--');
+    const isNumber = /^-\.?\d/.test(arg) && /^--[^=]+$/.test(joined.at(-1) ?? '');
     joined.push(isNumber ? `${joined.pop()}=${arg}` : arg);
   }
   try {
@@ -601,14 +603,11 @@ export function parseCommandLine(args: string[]) {
     const range = `a ${kind} from ${least} to ${most}`;
     throw new UsageError(`--${flagOf(name)} takes ${range}, not "${text}"`);
   })) as Config;
-  config.temperature ||= 1e-6; // we can't divide by 0; this takes the likeliest, too
-  const { nEmbd, nHead, blockSize } = config;
+  config.temperature = Math.max(1e-6, config.temperature); // a division by 0 would end in NaN
+  const { nEmbd, nHead } = config;
   const refuse = (message: string) => { throw new UsageError(message); };
   if (nEmbd % nHead !== 0) refuse(`--n-embd ${nEmbd} must be a multiple of --n-head ${nHead}`);
   if (prompt && explain !== undefined) refuse('--explain and --prompt do not go together');
-  if ([...prompt].length >= blockSize) refuse(`--prompt "${prompt}" fills a block`);
-  const tooLong = [...explain ?? ''].length > blockSize;
-  if (tooLong) refuse(`--explain "${explain}" is longer than a block; raise --block-size`);
   return { help, config, source, prompt, explain };
 }
 
@@ -618,40 +617,36 @@ export function parseCommandLine(args: string[]) {
 export function holdOut(documents: string[], count: number) {
   const distinct = [...new Set(documents)]; // a document may be in the dataset twice
   const rest = distinct.length - count;
-  if (rest <= 0) {
-    throw new InputError(`--eval ${count} leaves none of ${distinct.length} docs to train on`);
-  }
-  const kept = new Set(distinct.slice(0, rest));
-  const training = documents.filter((document) => kept.has(document));
-  return { training, heldOut: distinct.slice(rest) };
+  if (rest < 1) throw new InputError(`--eval ${count} leaves none of ${distinct.length} docs`);
+  const heldOut = new Set(distinct.slice(rest));
+  const training = documents.filter((document) => !heldOut.has(document));
+  return { training, heldOut: [...heldOut] };
 }
 
 /** Checks before the model is made that it is not too large: a refusal should not take seconds. */
 function checkSize({ nEmbd, nLayer, blockSize }: Config, vocabSize: number): void {
   const size = (2 * vocabSize + blockSize) * nEmbd + 12 * nLayer * nEmbd ** 2; // see parameters()
-  if (size > 1e6) throw new UsageError(`over a million parameters (${size}); lower --n-embd`);
+  const what = `${size} parameters with ${vocabSize} tokens`;
+  if (size > 1e6) throw new UsageError(`${what} are over a million; lower --n-embd`);
 }
 
-/** Checks before training that a block fits on the tape, that all characters are known, and that no
- * text is longer than a block. Returns the texts in the dataset's form of Unicode. (Many accented
- * letters can be written as one character or as two.) */
-function checkFits(model: Model, tokenizer: Tokenizer, prompt: string, explain: string) {
+/** Checks before the training that a whole block, and its samples, will fit on the tape. */
+function checkTape(model: Model, { bos, vocabSize }: Tokenizer): void {
   const { blockSize } = model.config;
   tidy(() => {
-    const loss = lossOf(model, new Array<number>(blockSize + 1).fill(tokenizer.bos));
-    for (let i = 0; i < blockSize * tokenizer.vocabSize; i++) loss.div(1); // room for sampling
+    const loss = lossOf(model, new Array<number>(blockSize + 1).fill(bos));
+    for (let i = 0; i < blockSize * vocabSize; i++) loss.div(1); // room for sampling
   });
-  const fit = (option: string, text: string, most: number): string => {
-    const known = new Set(tokenizer.characters);
-    const forms = [text, text.normalize('NFC'), text.normalize('NFD')];
-    const form = forms.find((form) => [...form].every((character) => known.has(character))) ?? text;
-    tokenizer.encode(form); // throws if no form fits
-    if ([...form].length <= most) return form;
-    throw new UsageError(`${option} "${text}" does not fit in a block; raise --block-size`);
-  };
-  return {
-    prompt: fit('--prompt', prompt, blockSize - 1), explain: fit('--explain', explain, blockSize),
-  };
+}
+
+/** The text in the dataset's form of Unicode. (Many accented letters can be written in one
+ * character or in two.) Throws an InputError if a character is unknown, or if there are more than most. */
+function fit(text: string, tokenizer: Tokenizer, option: string, most: number): string {
+  const isKnown = (character: string) => tokenizer.characters.includes(character);
+  const forms = [text, text.normalize('NFC'), text.normalize('NFD')];
+  const form = forms.find((form) => [...form].every(isKnown)) ?? text;
+  if (tokenizer.encode(form).length - 2 <= most) return form; // encode throws if no form fits
+  throw new UsageError(`${option} "${text}" does not fit in a block; raise --block-size`);
 }
 
 /** Gives x back. Throws an InputError if too large a learning rate has made it NaN or infinite. */
@@ -667,22 +662,21 @@ export function evaluate(
   const { vocabSize } = tokenizer;
   const encode = (document: string) =>
     tokenizer.encode(document).slice(0, model.config.blockSize + 1);
-  const pairs = new Map<number, number>(); // how often one token came after another
-  const firsts = new Array<number>(vocabSize).fill(0); // how often it came first in a pair
+  const counts = new Map<string, number>(); // of '4 12', and of '4 ' for 4 with any next token
+  const count = (token: number, next: number | '') => counts.get(`${token} ${next}`) ?? 0;
   for (const tokens of trained.map(encode)) {
-    for (let i = 1; i < tokens.length; i++) {
-      const pair = tokens[i - 1] * vocabSize + tokens[i];
-      pairs.set(pair, (pairs.get(pair) ?? 0) + 1);
-      firsts[tokens[i - 1]]++;
+    for (const [i, next] of tokens.slice(1).entries()) {
+      for (const any of [next, ''] as const) {
+        counts.set(`${tokens[i]} ${any}`, count(tokens[i], any) + 1);
+      }
     }
   }
   let guesses = 0, loss = 0, bigram = 0;
   for (const tokens of heldOut.map(encode)) {
     guesses += tokens.length - 1;
     loss += (tokens.length - 1) * tidy(() => lossOf(model, tokens).data);
-    for (let i = 1; i < tokens.length; i++) {
-      const times = pairs.get(tokens[i - 1] * vocabSize + tokens[i]) ?? 0;
-      bigram -= Math.log((times + 1) / (firsts[tokens[i - 1]] + vocabSize)); // + 1, so it's never 0
+    for (const [i, next] of tokens.slice(1).entries()) { // + 1, so that none has a probability of 0
+      bigram -= Math.log((count(tokens[i], next) + 1) / (count(tokens[i], '') + vocabSize));
     }
   }
   const line = (x: number) =>
@@ -704,7 +698,8 @@ export function explainWord(
     .replace(/[\p{M}\u1160-\u11ff\ud7b0-\ud7ff]/u, '◌$&') // would join what stands before it
     .replace(/\p{C}/u, (invisible) => invisible.codePointAt(0)!.toString(16));
   const percent = (p: number) => `${Math.round(100 * p)}%`;
-  const lines = [`\n--- how the model reads "${[...word].map(visible).join('')}" ---`,
+  const seen = tokens.slice(0, -1);
+  const lines = [`\n--- how the model reads "${visible(word)}" ---`,
     `tokens: ${tokens.join(' ')}`, '', 'whose embeddings are most alike'];
 
   const likeness = (a: Vector, b: Vector) => // 1 for the same direction, and 0 for a right angle
@@ -719,26 +714,28 @@ export function explainWord(
   tidy(() => {
     const caches = emptyCaches(model);
     const cells = Math.max(1, Math.min(5, Math.floor(columns / 8) - 4));
-    for (const [position, next] of tokens.slice(1).entries()) {
-      const logits = gpt(model, tokens[position], position, caches);
+    for (const [position, token] of seen.entries()) {
+      const next = tokens[position + 1];
+      const logits = gpt(model, token, position, caches);
       const probabilities = softmax(logits).map((p) => p.data);
-      const cost = finite(-Math.log(probabilities[next]), 'the loss is').toFixed(2);
+      const cost = (-Math.log(probabilities[next])).toFixed(2);
       const likeliest = highestFirst(probabilities).slice(0, cells)
         .map((token) => `${name(token)} ${percent(probabilities[token])}`);
-      const truth = [name(tokens[position]), name(next), percent(probabilities[next]), cost];
+      const truth = [name(token), name(next), percent(probabilities[next]), cost];
       table.push([...truth, ...likeliest].join('\t'));
     }
     const width = Math.max(8, tokens.length + 1); // of a map
     const beside = Math.max(1, Math.floor((columns - 8) / width));
+    const line = (start: string, cells: string[]) =>
+      `${start}\t${cells.map((cell) => cell.padEnd(width)).join('')}`.trimEnd();
     for (const [layer, heads] of caches.entries()) {
       for (let first = 0; first < heads.length; first += beside) {
         const shown = heads.slice(first, first + beside);
         lines.push('', `where layer ${layer + 1} looks, in the same order from left to right`,
-          `\t${shown.map((_, i) => `head ${first + i + 1}`.padEnd(width)).join('')}`.trimEnd());
-        for (const [position, token] of tokens.slice(0, -1).entries()) {
+          line('', shown.map((_, i) => `head ${first + i + 1}`)));
+        for (const [position, token] of seen.entries()) {
           const maps = shown.map(({ weights }) => weights[position].map(shade).join(''));
-          const row = maps.map((map) => map.padEnd(width)).join('');
-          lines.push(`${name(token)}\t${row}`.trimEnd());
+          lines.push(line(name(token), maps));
         }
       }
     }
@@ -761,7 +758,7 @@ const print = (line: string): void => { process.stdout.write(`${line}\n`); };
 const visible = (text: string): string => text.replace(/\p{Cc}/gu, ' ');
 /** Prints a line on standard error, without passwords or control characters. */
 function note(line: string): void {
-  const clean = visible(line.replace(/\/\/[^/]*@/g, '//'));
+  const clean = visible(line.replace(/(https?:\/\/)[^/?#]*@/gi, '$1'));
   try { process.stderr.write(`micro_gpt: ${clean}\n`); } catch {} // Deno throws; elsewhere, see F
 }
 const describe = (character: string): string => {
@@ -775,57 +772,49 @@ const mean = (numbers: number[]): number => numbers.reduce((a, b) => a + b) / nu
 async function watch(training: Generator<number>, numSteps: number, vocabSize: number) {
   const { stdout, platform, versions, env } = process;
   const live = stdout.isTTY // Deno would ask for permission to read TERM
-    && (versions.deno || platform === 'win32' || (env.TERM ?? 'dumb') !== 'dumb');
+    && (versions.deno || platform === 'win32' || (env.TERM || 'dumb') !== 'dumb');
   const columns = () => stdout.columns || 80; // may change at any time
-  const losses: number[] = [];
+  const losses: number[] = [], start = performance.now();
   let lines = '', turnAt = 0;
-  const start = performance.now();
-  const show = () => {
-    const perSecond = (1000 * losses.length) / (performance.now() - start);
-    const secondsLeft = (numSteps - losses.length) / perSecond;
-    const progress = `step ${losses.length} / ${numSteps}`
-      + ` | loss ${mean(losses.slice(-50)).toFixed(4)} (mean of 50)`
-      + ` | ${perSecond.toFixed(0)} steps/s, ${secondsLeft.toFixed(0)} s left`;
-    stdout.write(live ? `\r${progress.slice(0, columns() - 1)}\x1b[K` : lines); // [K clears it
-    lines = '';
-  };
   const stop = () => { training.return(undefined); };
   process.once('SIGINT', stop); // Ctrl-C; a second one ends the program
-  try {
-    for (const loss of training) {
-      finite(loss, `step ${losses.length + 1}: loss`);
-      losses.push(loss);
-      const step = String(losses.length).padStart(4);
-      lines += `step ${step} / ${String(numSteps).padStart(4)} | loss ${loss.toFixed(4)}\n`;
-      if (performance.now() < turnAt) continue;
-      show(); // many lines at once, which is faster
-      turnAt = performance.now() + 20;
-      await nextTurn();
-    }
-  } finally {
-    process.off('SIGINT', stop);
-    if (losses.length > 0) show();
-    if (losses.length > 0 && live) print('');
+  for (const loss of training) {
+    const step = losses.push(loss), isGood = Number.isFinite(loss);
+    const [n, of] = [step, numSteps].map((number) => String(number).padStart(4));
+    if (isGood) lines += `step ${n} / ${of} | loss ${loss.toFixed(4)}\n`;
+    if (performance.now() < turnAt && step < numSteps && isGood) continue;
+    const recent = losses.slice(-50);
+    const perSecond = (1000 * step) / (performance.now() - start);
+    const progress = `step ${step} / ${numSteps}`
+      + ` | loss ${mean(recent).toFixed(4)} (mean of ${recent.length})`
+      + ` | ${perSecond.toFixed(0)} steps/s, ${((numSteps - step) / perSecond).toFixed(0)} s left`;
+    stdout.write(live ? `\r${progress.slice(0, columns() - 1)}\x1b[K` : lines); // [K clears it
+    lines = ''; // many at once are printed faster
+    turnAt = performance.now() + 20;
+    await nextTurn(); // only here can Ctrl-C get through
+    if (!isGood) break;
   }
+  process.off('SIGINT', stop);
+  if (losses.length === 0) return 0;
+  if (live) print('');
+  finite(losses[losses.length - 1], `step ${losses.length}: loss`);
   const width = Math.min(columns(), 80) - 8;
-  if (losses.length > 0 && live && width >= 20) print(curve(losses, Math.log(vocabSize), width));
+  if (live && width >= 20) print(curve(losses, Math.log(vocabSize), width));
   return losses.length;
 }
 
 /** The losses as a curve of blocks, lowest at the bottom, even guessing on top. */
 function curve(losses: number[], guessing: number, width: number): string {
-  const points = Array.from({ length: width }, (_, i) => { // each the mean of one stretch
-    const start = Math.floor((i * losses.length) / width);
-    return mean(losses.slice(start, Math.ceil(((i + 1) * losses.length) / width)));
-  });
+  const edge = (i: number) => (i * losses.length) / width;
+  const points = Array.from({ length: width }, (_, i) => // each the mean of one stretch
+    mean(losses.slice(Math.floor(edge(i)), Math.ceil(edge(i + 1)))));
   const lowest = Math.min(...points, guessing);
-  const rows = 5;
-  const heights = points.map((x) => // in eighths of a row
-    (x < guessing ? Math.round((8 * rows * (x - lowest)) / (guessing - lowest)) : 8 * rows));
-  const lines = Array.from({ length: rows }, (_, row) => heights.map((height) =>
-    ' ▁▂▃▄▅▆▇█'[Math.max(0, Math.min(8, height - 8 * (rows - 1 - row)))]).join(''));
+  const eighths = (x: number) => // of a row, of which there are 5
+    Math.round(x < guessing ? (40 * (x - lowest)) / (guessing - lowest) : 40);
+  const row = (below: number) => points.map((x) =>
+    ' ▁▂▃▄▅▆▇█'[Math.max(0, Math.min(8, eighths(x) - 8 * below))]).join('');
   return ['', `${guessing.toFixed(2).padStart(5)} ┬${' guessing evenly '.padEnd(width, '┄')}`,
-    ...lines.map((line) => `      │${line}`),
+    ...[4, 3, 2, 1, 0].map((below) => `      │${row(below)}`),
     `${lowest.toFixed(2).padStart(5)} ┴${'─'.repeat(width)}`,
     `       step 1${`step ${losses.length}`.padStart(width - 6)}`].join('\n');
 }
@@ -882,38 +871,25 @@ export async function loadDocuments(
       throw new InputError(`cannot read "${file}": ${message}`);
     }
   }
+  const names = await download(url, timeout, 1000) // it has 32,033
+    .catch(({ message }: Error) => note(`${message}; using the names built into this file`));
+  if (!names) return [...builtInNames];
+  const part = `${file}.${process.pid}.part`; // so that input.txt is never there in part
   try {
-    const names = await download(url, timeout, 1000); // it has 32,033
-    keep(names, file);
-    return names;
+    writeFileSync(part, names.join('\n'));
+    if (!lstatSync(file, { throwIfNoEntry: false })) renameSync(part, file); // unless there is one
   } catch (error) {
-    note(`${(error as Error).message}; using the names built into this file`);
-    return [...builtInNames];
+    note(`cannot keep names.txt: ${(error as Error).message}`);
   }
-}
-
-/** Writes the names to a new file. If there is one by now, it stays. */
-function keep(names: string[], file: string): void {
-  try {
-    writeFileSync(file, names.join('\n'), { flag: 'wx' }); // x: only if it is not there
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    if (code === 'EEXIST') return; // another first run was faster
-    note(`cannot keep names.txt: ${message}`);
-    try { rmSync(file, { force: true }); } catch {} // leave no part of it
-  }
+  try { rmSync(part, { force: true }); } catch {} // Deno may forbid it
+  return names;
 }
 
 /** Cuts documents to what fits in a block, and tells the user if it cut any. */
 export function cutToBlock(documents: string[], blockSize: number): string[] {
-  let cut = 0;
-  const fitting = documents.map((document) => {
-    if (document.length <= blockSize) return document;
-    const start = [...document.slice(0, 2 * blockSize + 2)]; // a character may take two places
-    if (start.length <= blockSize) return document;
-    cut++;
-    return start.slice(0, blockSize).join('');
-  });
+  const fitting = documents.map((document) => // a character takes one or two places in a string
+    [...document.slice(0, 2 * blockSize)].slice(0, blockSize).join(''));
+  const cut = documents.filter((document, i) => document.length > fitting[i].length).length;
   const length = `longer than ${blockSize} characters, and cut there (see --block-size)`;
   if (cut > 0) note(`${cut} of ${documents.length} docs are ${length}`);
   return fitting;
@@ -940,7 +916,7 @@ viktor wei william yara yuki yusuf zainab zara zoe`.trim().split(/\s+/);
 function isMain(): boolean {
   const path = process.argv[1] ?? ''; // tsx lets us leave out what is added here
   const names = [path, `${path}.ts`, path.replace(/js$/, 'ts'), `${path}/index.ts`];
-  const file = names.find((name) => statSync(name, { throwIfNoEntry: false })?.isFile());
+  const file = names.find((name) => existsSync(name) && statSync(name).isFile());
   return file !== undefined && realpathSync(file) === realpathSync(fileURLToPath(import.meta.url));
 }
 if ((import.meta as { main?: boolean }).main ?? isMain()) {

@@ -65,8 +65,10 @@ test('The heads must share the width evenly', () => {
   for (const nHead of ['0', '257', '1.5']) assertRefused(['--n-head', nHead], '--n-head ', `"${nHead}"`);
 });
 
-test('A temperature of 0 is so low that the likeliest is taken', () => {
-  assert.equal(parseCommandLine(['--temperature', '0']).config.temperature, 1e-6);
+test('A temperature of 0, or nearly 0, is so low that the likeliest is taken', () => {
+  for (const tiny of ['0', '1e-310']) {
+    assert.equal(parseCommandLine(['--temperature', tiny]).config.temperature, 1e-6);
+  }
 });
 
 test('A number may have blanks around it and be negative, but no "_" in it', () => {
@@ -74,6 +76,7 @@ test('A number may have blanks around it and be negative, but no "_" in it', () 
   for (const bad of ['1_000', '1 000']) assertRefused(['--seed', bad], '--seed ', `"${bad}"`);
   for (const flag of ['--seed', '--temperature', '--learning-rate', '--n-embd']) {
     for (const bad of ['-1', '-.5', '-1e3']) assertRefused([flag, bad], `${flag} takes`, `"${bad}"`);
+    assertRefused([`${flag}=1`, '-5'], '-5', '--help');
   }
 });
 
@@ -104,16 +107,6 @@ test('A text is taken as it is, with its spaces and dashes', () => {
 test('A prompt goes with no explanation, not even of an empty word', () => {
   for (const word of ['b', '']) assertRefused(['--prompt', 'a', '--explain', word], '--explain', '--prompt');
   assert.equal(parseCommandLine(['--prompt', '', '--explain', 'b']).explain, 'b');
-});
-
-test('A prompt leaves room in the block for one character or more', () => {
-  assert.equal(parseCommandLine(['--block-size', '4', '--prompt', 'a😀c']).prompt, 'a😀c');
-  assertRefused(['--block-size', '4', '--prompt', 'abcd'], '--prompt "abcd"');
-});
-
-test('A word to explain may fill the block, and not more', () => {
-  assert.equal(parseCommandLine(['--block-size', '4', '--explain', 'a😀cd']).explain, 'a😀cd');
-  assertRefused(['--block-size', '4', '--explain', 'abcde'], '--explain "abcde"', '--block-size');
 });
 
 test('The help tells every number with its default, and only options that there are', () => {
@@ -187,6 +180,11 @@ describe('The program', { concurrency: 3 }, () => {
       empty: [...data, '--num-steps=2', '--explain='],
       decomposed: ['--data', decomposed, '--num-steps=1', '--num-samples=1', '--prompt=\u00e9'],
       composed: ['--data', composed, '--num-steps=1', '--explain=\u1100\u1161e\u0301'],
+      fits: [...data, '--block-size=4', '--num-steps=1', '--num-samples=1', '--prompt=ada'],
+      explainFits: [...data, '--block-size=4', '--num-steps=1', '--explain=adam'],
+      fills: [...data, '--block-size=4', '--prompt=adam'],
+      tooLong: [...data, '--block-size=3', '--explain=adam'],
+      shorter: ['--data', composed, '--block-size=2', '--num-steps=1', '--num-samples=1', '--prompt=e\u0301'],
       longPrompt: ['--data', decomposed, '--block-size=2', '--prompt=\u00e9'],
       longWord: ['--data', decomposed, '--block-size=3', '--explain=\u00e9\u00e9'],
       onlyHeldOut: ['--data', rare, '--num-steps=3', '--eval=1', '--num-samples=1'],
@@ -240,8 +238,14 @@ describe('The program', { concurrency: 3 }, () => {
       assert.ok(samplesOf(of.decomposed.output)[0].startsWith('e\u0301'), of.decomposed.output);
       assert.match(of.composed.output, /"\uac00\u00e9"/);
     });
-    await t.test('A text that is too long in that form is refused before the training', () => {
-      for (const [{ output, error }, option] of [[of.longPrompt, '--prompt'], [of.longWord, '--explain']] as const) {
+    await t.test('A prompt leaves room for a character, and a word to explain may fill the block', () => {
+      assert.ok(samplesOf(of.fits.output)[0].startsWith('ada'));
+      assert.match(of.explainFits.output, /"adam"/);
+      assert.ok(samplesOf(of.shorter.output)[0].startsWith('\u00e9'));
+    });
+    await t.test('A text that is too long in the form that the data have is refused before the training', () => {
+      for (const [{ output, error }, option] of [[of.longPrompt, '--prompt'], [of.longWord, '--explain'],
+        [of.fills, '--prompt'], [of.tooLong, '--explain']] as const) {
         assert.match(`${error?.exitCode} ${error?.message}`, new RegExp(`^2 ${option} .*--block-size`));
         assert.deepEqual(lossesOf(output), []);
       }
@@ -271,7 +275,7 @@ describe('The program', { concurrency: 3 }, () => {
     await t.test('A model of more than a million parameters is refused before the training', () => {
       for (const { output, error } of [of.wide, of.deep]) {
         assert.equal(error?.exitCode, 2);
-        assert.match(error.message, /million.*\b1000(032|150)\b.*--n-embd/);
+        assert.match(error.message, /\b1000(032|150)\b.*million.*--n-embd/);
         assert.deepEqual(lossesOf(output), []);
       }
       assert.match(of.justFits.output, /^num params: 999845$/m);

@@ -195,6 +195,35 @@ describe('Without a source and without input.txt', patience, () => {
     assert.equal(await readFile(join(folder, 'input.txt'), 'utf8'), 'ava\n');
   });
 
+  test('two first runs at once both get the names, keep them once, and say nothing of it', async (t) => {
+    const folder = await temporaryFolder(t);
+    const { url } = await serve(t, names);
+    const notes = listen(t);
+    const load = () => loadDocuments(undefined, folder, url);
+    assert.deepEqual(await Promise.all([load(), load()]), [documents, documents]);
+    assert.deepEqual(await readdir(folder), ['input.txt']);
+    assert.deepEqual(await readFile(join(folder, 'input.txt')), names);
+    assert.deepEqual(notes, []);
+  });
+
+  test('while the download is written, there is no input.txt in part that another run could take', async (t) => {
+    const folder = await temporaryFolder(t);
+    const { writeFileSync } = fs;
+    let meanwhile: string[] = [];
+    const slow = t.mock.method(fs, 'writeFileSync', (file: string, text: string, options: object) => {
+      writeFileSync(file, text.slice(0, 10_000), options);
+      meanwhile = fs.readdirSync(folder);
+      fs.rmSync(file);
+      writeFileSync(file, text, options);
+    });
+    t.after(() => (slow.mock.restore(), syncBuiltinESMExports()));
+    syncBuiltinESMExports();
+    const { url } = await serve(t, names);
+    assert.deepEqual(await loadDocuments(undefined, folder, url), documents);
+    assert.ok(meanwhile.length === 1 && meanwhile[0] !== 'input.txt', `${meanwhile}`);
+    assert.deepEqual(await readdir(folder), ['input.txt']);
+  });
+
   test('on a disk that is full, no part of the download is kept, and it is used', async (t) => {
     const folder = await temporaryFolder(t);
     const { writeFileSync } = fs;
