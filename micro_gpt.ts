@@ -70,10 +70,10 @@ export type Tokenizer = ReturnType<typeof createTokenizer>;
 //   - If a number is used in two places, nudging it nudges both, so the two effects add up.
 //
 // All we have to do is write down every operation as it happens, on what is called a tape. Each
-// number that can change takes one slot on it. Here is the tape of (a * 3 + b) * a, for a = 2 and b
+// number but a constant takes one slot on it. Here is the tape of (a * 3 + b) * a, for a = 2 and b
 // = 4. Its data were computed from the top down, but its grads are found from the bottom up:
 //
-//   slot  made as          data  grad   passes on its grad * the rate (from the bottom up)
+//   slot  made as          data  grad   passes on grad * rate (read from the bottom up)
 //      0  a                   2    16
 //      1  b                   4     2
 //      2  slot 0 * 3          6     2   2 * 3 to slot 0, which had 10 and now has 16
@@ -81,8 +81,8 @@ export type Tokenizer = ReturnType<typeof createTokenizer>;
 //      4  slot 3 * slot 0    20     1   1 * 2 to slot 3, and 1 * 10 to slot 0
 //
 // The result begins with a grad of 1, because anything grows exactly as fast as itself. Then one
-// walk up the tape is enough. A slot is used only by slots written after it, so by the time the
-// walk reaches it, its grad is complete. You can check the 16 by nudging: for a = 2.01, we get
+// walk back along the tape is enough. A slot is used only by slots written after it, so by the time
+// the walk reaches it, its grad is complete. You can check the 16 by nudging: for a = 2.01, we get
 // `(2.01 * 3 + 4) * 2.01` = 20.1603, so 0.01 more has made the result 0.16 larger.
 //
 // It would be natural to make each slot an object, with a list of its operands. But long arrays of
@@ -91,12 +91,11 @@ export type Tokenizer = ReturnType<typeof createTokenizer>;
 
 const data = new Float64Array(2 ** 23); // for each slot, its number
 const grad = new Float64Array(2 ** 23); // and its gradient
-const starts = new Int32Array(2 ** 23 + 1); // and where its operands start, up to the next start
+const starts = new Int32Array(2 ** 23 + 1); // its operands run from here to the next slot's start
 const operands = new Int32Array(2 ** 25); // for each operand, the slot that it is in
 const rates = new Float64Array(2 ** 25); // and how fast the result grows with it
-let nextSlot = 0;
-let nextOperand = 0;
-type Operand = Value | number; // a plain number is a constant, or no operand: it gets no gradient
+let nextSlot = 0, nextOperand = 0;
+type Operand = Value | number; // a plain number is a constant, and needs no gradient
 const plain = (x: Operand): number => (typeof x === 'number' ? x : x.data);
 /** Writes down one operand of the Value that is about to be made. */
 function record(x: Operand, rate: number): void {
@@ -106,7 +105,8 @@ function record(x: Operand, rate: number): void {
 }
 
 /** A number that remembers how it was made: `new Value(2).mul(3).data` = 6. The object itself knows
- * nothing but its slot, and the tape has the rest. Throws an InputError if the tape is full. */
+ * nothing but its slot, and the tape has the rest. You find the rates in any table of derivatives.
+ * Throws an InputError if the tape is full. */
 export class Value {
   readonly slot = nextSlot++;
   constructor(x: number, a: Operand = 0, aRate = 0, b: Operand = 0, bRate = 0) {
@@ -115,16 +115,16 @@ export class Value {
     if (nextSlot > data.length || nextOperand > operands.length) throw new InputError(tapeIsFull);
     data[this.slot] = x;
     grad[this.slot] = 0;
-    starts[nextSlot] = nextOperand; // here our operands end, and those of the next Value start
+    starts[this.slot + 1] = nextOperand; // our operands end here, where those of the next start
   }
   get data() { return data[this.slot]; }
   set data(x) { data[this.slot] = x; }
   get grad() { return grad[this.slot]; }
   set grad(x) { grad[this.slot] = x; }
-  //                                 the result              operand, rate (a derivative); another
-  add(y: Operand) { return new Value(this.data + plain(y),   this, 1,       y, 1); }
-  sub(y: Operand) { return new Value(this.data - plain(y),   this, 1,       y, -1); }
-  mul(y: Operand) { return new Value(this.data * plain(y),   this, plain(y), y, this.data); }
+  //                                 the result              operand, rate    operand, rate
+  add(y: Operand) { return new Value(this.data + plain(y),   this, 1,         y, 1); }
+  sub(y: Operand) { return new Value(this.data - plain(y),   this, 1,         y, -1); }
+  mul(y: Operand) { return new Value(this.data * plain(y),   this, plain(y),  y, this.data); }
   pow(n: number)  { return new Value(this.data ** n,         this, n * this.data ** (n - 1)); }
   exp()           { return new Value(Math.exp(this.data),    this, Math.exp(this.data)); }
   log()           { return new Value(Math.log(this.data),    this, 1 / this.data); }
@@ -165,7 +165,7 @@ export function dot(a: Vector, b: Vector): Value {
     rates[next++] = data[p];
   }
   nextOperand = next;
-  return new Value(total); // the owner of all operands just written
+  return new Value(total); // its operands are all those since the last Value
 }
 
 /** Every step of training makes thousands of Values, which would soon fill the tape. So this runs
@@ -206,7 +206,7 @@ export type Config = Record<keyof typeof hyperparameters, number>;
  *
  * draw() gives small random numbers to start from. Small, so that all guesses are about even at
  * first. Random, because if all were equal, the 16 numbers of a row would get equal gradients, and
- * stay equal for ever: 16 doing the work of one. (Their order is the original's.) */
+ * stay equal for ever: 16 doing the work of one. (They are drawn in the original's order.) */
 export function createModel(config: Config, vocabSize: number, draw: () => number) {
   const matrix = (rows: number, columns: number): Matrix =>
     Array.from({ length: rows }, () => Array.from({ length: columns }, () => new Value(draw())));
@@ -235,7 +235,7 @@ export const parameters = ({ wte, wpe, lmHead, layers }: Model): Value[] =>
 // ---- 4. Model: from a letter to a guess ---------------------------------------------------------
 //
 // How do numbers become a guess? gpt(), at the end of this section, takes a token and its position,
-// and gives each token a score for coming next. These scores are called logits. On the way, it
+// and scores all 27 tokens as the one to come next. These scores are called logits. On the way, it
 // works on x, a vector of 16 numbers that holds all it has found out at this position:
 //
 //   x = what the token means + what its position means    (a row of wte, and a row of wpe)
@@ -244,9 +244,9 @@ export const parameters = ({ wte, wpe, lmHead, layers }: Model): Value[] =>
 //     x = x + what it makes of that                       (MLP, multi-layer perceptron)
 //   logits = a score for each token                       (a dot with each row of lmHead)
 //
-// Each part only adds to x, and erases nothing, so later parts can read it all. The sums also help
-// on the way back. Elsewhere a gradient is multiplied at every step, and tends to shrink. A sum has
-// rates of 1, so along the sums it arrives as it is. (x is called the residual stream.)
+// Each part adds to x, and overwrites nothing, so later parts can build on all of it. The sums also
+// help on the way back. Other operations multiply a gradient, and often shrink it. The rate of a
+// sum is 1, so it passes unchanged. (x is called the residual stream.)
 //
 // For emma, gpt() is called with BOS at position 0, then with e at position 1, and so on. Each call
 // leaves something in a cache for later calls. No data flows the other way, so the model is causal:
@@ -259,8 +259,8 @@ export const sum = (x: Vector): Value => x.reduce((total, xi) => total.add(xi));
 /** Adds two vectors, number by number: `add([1, 2], [3, 4])` = [4, 6]. (n), (n) -> (n) */
 export const add = (x: Vector, y: Vector): Vector => x.map((xi, i) => xi.add(y[i]));
 /** A matrix times a vector: the dot of each row with x. Think of a row as a pattern to look for in
- * x, and of the dot as how well it matches. `linear([[1, 0], [2, 2]], [3, 4])` = [3, 14]. (m,n),
- * (n) -> (m) */
+ * x, and of the dot as how well it matches. `linear([[1, 0], [2, 2]], [3, 4])` = [3, 14].
+ * (m, n), (n) -> (m) */
 export const linear = (w: Matrix, x: Vector): Vector => w.map((row) => dot(row, x));
 
 /** Turns scores, which can be any numbers, into probabilities, which are positive and add up to 1.
@@ -277,15 +277,15 @@ export function softmax(scores: Vector): Vector {
 }
 
 /** Scales x to a root mean square of 1: `rmsnorm([3, 4])` = [0.8485, 1.1314]. Every layer adds to
- * x, so its numbers tend to grow. But what is computed from them should not grow from layer to
- * layer, or no size of nudge would suit all. So attention and the MLP each get a copy of x that is
- * scaled like this. (Zhang and Sennrich 2019.) (n) -> (n) */
+ * x, so its numbers tend to grow. With inputs that are large in one layer and small in another, no
+ * size of nudge would suit both. So attention and the MLP each get a copy of x that is scaled like
+ * this. (Zhang and Sennrich 2019.) (n) -> (n) */
 export function rmsnorm(x: Vector): Vector {
-  const factor = dot(x, x).div(x.length).add(1e-5).pow(-0.5); // 1e-5 in case all of x is 0
+  const factor = dot(x, x).div(x.length).add(1e-5).pow(-0.5); // 1 / root; 1e-5 in case x is 0
   return x.map((xi) => xi.mul(factor));
 }
 
-/** The KV cache: what a head keeps of all positions so far. (--explain shows the weights.) */
+/** The KV cache: a head's keys and values for all positions so far, and weights for --explain. */
 type Cache = { keys: Vector[]; values: Value[][]; weights: Vector[] };
 
 /** Attention lets a position hear from those before it, and from itself (Vaswani et al. 2017).
@@ -313,12 +313,12 @@ function attention(x: Vector, layer: Layer, heads: Cache[]): Vector {
   const heard = heads.flatMap(({ keys, values, weights }, head) => {
     const start = head * headDim, end = start + headDim; // this head's part
     keys.push(key.slice(start, end)); // a row for each position
-    value.slice(start, end).forEach((number, i) => values[i].push(number)); // a row for each number
+    value.slice(start, end).forEach((number, i) => values[i].push(number)); // a column for each
     // Dots of long vectors tend to be large. softmax would then give one position nearly all the
-    // weight. The others would get almost no gradient. So we divide by the root of the length.
+    // weight. The others would hardly count, or learn. So we divide by the root of the length.
     const scores = linear(keys, query.slice(start, end)).map((x) => x.div(Math.sqrt(headDim)));
     weights.push(softmax(scores)); // one for each position so far
-    return linear(values, weights.at(-1)!); // the mean of each row
+    return linear(values, weights.at(-1)!); // the weighted mean of each row
   });
   return linear(layer.wo, heard);
 }
@@ -336,8 +336,8 @@ const mlp = (x: Vector, layer: Layer): Vector =>
 
 /** The logits for the next token. Call it for one position after another, with the same caches. */
 export function gpt(model: Model, token: number, position: number, caches: Cache[][]): Vector {
-  // A mean ignores order. Without wpe, the a would hear the same in "ema" and in "mea".
-  let x = rmsnorm(add(model.wte[token], model.wpe[position])); // the original scales this x, too
+  // A mean ignores order. Without wpe, and in one layer, the a would hear "ema" and "mea" alike.
+  let x = rmsnorm(add(model.wte[token], model.wpe[position])); // scaled, as in the original
   for (const [i, layer] of model.layers.entries()) {
     x = add(x, attention(rmsnorm(x), layer, caches[i]));
     x = add(x, mlp(rmsnorm(x), layer));
@@ -424,7 +424,7 @@ export function choose(weights: number[], random: number): number {
 
 /** Invents a document. The model guesses, we roll the dice, and the token that comes up is what the
  * model sees next. This goes on until the dice say BOS, or the block is full. Why dice? If we took
- * the likeliest letter each time, all names would be the same. (A prompt needs no dice.)
+ * the likeliest letter each time, all names would be the same. A prompt skips them.
  *
  * The logits are divided by the temperature first. Below 1, that spreads them out, so favourites
  * become even greater favourites. (Above 1, it does the opposite.) Odds of 1 : 3 become 1 : 9 at
@@ -639,8 +639,8 @@ function checkTape(model: Model, { bos, vocabSize }: Tokenizer): void {
   });
 }
 
-/** The text in the dataset's form of Unicode. (Many accented letters can be written in one
- * character or in two.) Throws an InputError if a character is unknown, or if there are more than most. */
+/** The text in the dataset's form of Unicode, as many letters with accents can be written in two
+ * ways. Throws an InputError if a character is unknown, or if there are more of them than most. */
 function fit(text: string, tokenizer: Tokenizer, option: string, most: number): string {
   const isKnown = (character: string) => tokenizer.characters.includes(character);
   const forms = [text, text.normalize('NFC'), text.normalize('NFD')];
