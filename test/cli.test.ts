@@ -8,7 +8,7 @@ import { describe, test, type TestContext } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { main, parseCommandLine, usage } from '../micro_gpt.ts';
 import type { Config } from '../micro_gpt.ts';
-import { namesFile, path, run, temporaryFolder, tiny } from './helpers.ts';
+import { namesFile, path, run, smallTapeSource, temporaryFolder, tiny } from './helpers.ts';
 
 const flagOf = (name: string): string => `--${name.replace(/[A-Z]/g, '-$&').toLowerCase()}`;
 
@@ -292,9 +292,8 @@ describe('The program', { concurrency: 3 }, () => {
   });
 
   test('refuses before the first step a block that is too large for the longest document', async (t) => {
-    const program = readFileSync(path('../micro_gpt.ts'), 'utf8');
     const cwd = await temporaryFolder(t, {
-      'copy.ts': program.replaceAll('(2 ** 23', '(2 ** 16'), // a tape that is full sooner
+      'copy.ts': smallTapeSource(), // a tape that is full sooner
       'input.txt': `${'ab\n'.repeat(20)}${'ab'.repeat(600)}`,
     });
     const { stdout, stderr, code } = await run(t, ['--block-size=1024'], { cwd, file: 'copy.ts' });
@@ -308,8 +307,9 @@ describe('The program', { concurrency: 3 }, () => {
     const cwd = await temporaryFolder(t, {
       'copy.ts': program.replace('p.grad = 0;', 'p.grad = 0; if (step === 3) p.data = i === 7 ? NaN : p.data;'),
     });
-    for (const then of ['--num-samples=2', '--eval=2', '--explain=ada']) {
-      const { stdout, stderr, code } = await run(t, ['--data', tiny, '--num-steps=3', then], { cwd, file: 'copy.ts' });
+    const runs = ['--num-samples=2', '--eval=2'].map((then) =>
+      run(t, ['--data', tiny, '--num-steps=3', then], { cwd, file: 'copy.ts' }));
+    for (const { stdout, stderr, code } of await Promise.all(runs)) {
       assert.match(stderr, /^micro_gpt: .*NaN.*--learning-rate\b.*\n$/);
       assert.deepEqual([lossesOf(stdout).length, code], [3, 1]);
       assert.match(stdout, /\nstep +3 \/ +3 \| loss [\d.]+\n$/); // and nothing after it
@@ -317,10 +317,9 @@ describe('The program', { concurrency: 3 }, () => {
   });
 
   test('refuses before the first step a vocabulary that leaves no room for sampling', async (t) => {
-    const program = readFileSync(path('../micro_gpt.ts'), 'utf8');
     const letters = Array.from({ length: 2000 }, (_, i) => String.fromCodePoint(0x4e00 + i));
     const cwd = await temporaryFolder(t, {
-      'copy.ts': program.replaceAll('(2 ** 23', '(2 ** 16'), 'input.txt': letters.join('\n'),
+      'copy.ts': smallTapeSource(), 'input.txt': letters.join('\n'),
     });
     const runWith = (blockSize: number) => run(t, ['--n-embd=1', '--n-head=1', '--num-steps=1', '--num-samples=1',
       `--block-size=${blockSize}`, `--prompt=${letters.slice(0, blockSize - 1).join('')}`], { cwd, file: 'copy.ts' });

@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { text } from 'node:stream/consumers';
 import type { TestContext } from 'node:test';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { createModel, parseCommandLine, Random, Value } from '../micro_gpt.ts';
 import type { Config, Model, Vector } from '../micro_gpt.ts';
 
@@ -39,6 +39,15 @@ export function assertClose(actual: number[] | number, expected: number[] | numb
 export function randomModel(vocabSize: number, settings: Partial<Config> = {}, seed = 1): Model {
   const random = new Random(seed);
   return createModel({ ...defaults, ...settings }, vocabSize, () => random.gauss(0, 0.5));
+}
+
+/** The text of micro_gpt.ts with a tape of 65,536 slots and 262,144 operands, which is full sooner. */
+export const smallTapeSource = (): string =>
+  readFileSync(path('../micro_gpt.ts'), 'utf8').replaceAll('(2 ** 23', '(2 ** 16').replaceAll('(2 ** 25', '(2 ** 18');
+/** micro_gpt.ts, loaded with that tape. */
+export async function smallTape(t: TestContext): Promise<typeof import('../micro_gpt.ts')> {
+  const folder = await temporaryFolder(t, { 'copy.ts': smallTapeSource() });
+  return import(`${pathToFileURL(join(folder, 'copy.ts'))}`);
 }
 
 // ---- Folders and servers
