@@ -54,7 +54,6 @@ export function createTokenizer(documents: string[]) {
 export type Tokenizer = ReturnType<typeof createTokenizer>;
 
 // ---- 2. Autograd: numbers that know how to improve ----------------------------------------------
-//
 // Now that letters are numbers, we need numbers that can learn. Training asks each number in the
 // model the same question: if we nudged you up a little, what would happen to the loss? Say that
 // adding 0.01 makes the loss 0.03 larger. Then the loss grows three times as fast as the number,
@@ -63,15 +62,15 @@ export type Tokenizer = ReturnType<typeof createTokenizer>;
 // We could find out by trying: nudge one number, run the model again, and look at the loss. But
 // that would take 4192 runs for one step. Autograd needs only one run, thanks to three facts:
 //
-//   - Every operation knows its own rates: how fast its result grows if one operand grows, and the
-//     others hold still. For a * b, the rate for a is b.
+//   - Every operation knows its own rates: how fast its result grows if one operand grows while
+//     the others hold still. For a * b, the rate for a is b.
 //   - Along a chain of operations, rates multiply. If c grows twice as fast as b, and b grows three
 //     times as fast as a, then c grows six times as fast as a. (This is called the chain rule.)
 //   - If a number is used in two places, nudging it nudges both, so the two effects add up.
 //
-// All we have to do is write down every operation as it happens, on what is called a tape. Each
-// number but a constant takes one slot on it. Here is the tape of (a * 3 + b) * a, for a = 2 and b
-// = 4. Its data were computed from the top down, but its grads are found from the bottom up:
+// All we have to do is write down every operation as it happens, on what is called a tape. Every
+// number except a constant takes one slot on it. This is the tape of (a * 3 + b) * a, for a = 2
+// and b = 4. Its data were computed from the top down, but its grads are found from the bottom up:
 //
 //   slot  made as          data  grad   passes on grad * rate (read from the bottom up)
 //      0  a                   2    16
@@ -80,7 +79,7 @@ export type Tokenizer = ReturnType<typeof createTokenizer>;
 //      3  slot 2 + slot 1    10     2   2 * 1 to slot 2, and 2 * 1 to slot 1
 //      4  slot 3 * slot 0    20     1   1 * 2 to slot 3, and 1 * 10 to slot 0
 //
-// The result begins with a grad of 1, because anything grows exactly as fast as itself. Then one
+// The result starts with a grad of 1, because anything grows exactly as fast as itself. Then one
 // walk back along the tape is enough. A slot is used only by slots written after it, so by the time
 // the walk reaches it, its grad is complete. You can check the 16 by nudging: for a = 2.01, we get
 // `(2.01 * 3 + 4) * 2.01` = 20.1603, so 0.01 more has made the result 0.16 larger.
@@ -92,7 +91,7 @@ export type Tokenizer = ReturnType<typeof createTokenizer>;
 const data = new Float64Array(2 ** 23); // for each slot, its number
 const grad = new Float64Array(2 ** 23); // and its gradient
 const starts = new Int32Array(2 ** 23 + 1); // its operands run from here to the next slot's start
-const operands = new Int32Array(2 ** 25); // for each operand, the slot that it is in
+const operands = new Int32Array(2 ** 25); // for each operand, the slot it is in
 const rates = new Float64Array(2 ** 25); // and how fast the result grows with it
 let nextSlot = 0, nextOperand = 0;
 type Operand = Value | number; // a plain number is a constant, and needs no gradient
@@ -104,9 +103,9 @@ function record(x: Operand, rate: number): void {
   rates[nextOperand++] = rate;
 }
 
-/** A number that remembers how it was made: `new Value(2).mul(3).data` = 6. The object itself knows
- * nothing but its slot, and the tape has the rest. You find the rates in any table of derivatives.
- * Throws an InputError if the tape is full. */
+/** A number that remembers how it was made: `new Value(2).mul(3).data` = 6. The object knows only
+ * its slot. The tape has the rest, where a Value owns the operands recorded since the last one. You
+ * can find the rates in any table of derivatives. Throws an InputError if the tape is full. */
 export class Value {
   readonly slot = nextSlot++;
   constructor(x: number, a: Operand = 0, aRate = 0, b: Operand = 0, bRate = 0) {
@@ -115,7 +114,7 @@ export class Value {
     if (nextSlot > data.length || nextOperand > operands.length) throw new InputError(tapeIsFull);
     data[this.slot] = x;
     grad[this.slot] = 0;
-    starts[this.slot + 1] = nextOperand; // our operands end here, where those of the next start
+    starts[this.slot + 1] = nextOperand; // our operands end here, where the next one's start
   }
   get data() { return data[this.slot]; }
   set data(x) { data[this.slot] = x; }
@@ -133,14 +132,13 @@ export class Value {
     return new Value(this.data / plain(y), this, 1 / plain(y), y, -this.data / plain(y) ** 2);
   }
 
-  /** Adds to the grads of all Values that this one was made from. A second call would pass on the
-   * old grads once more, so call it once. */
+  /** Adds to the grads of all Values that this one was made from. Call it only once, because a
+   * second call would pass on the old grads again. */
   backward(): void {
     this.grad = 1;
     for (let slot = this.slot; slot >= 0; slot--) {
       const g = grad[slot], start = starts[slot];
       if (g === 0) continue; // nothing to pass on
-      // Operands are walked backwards, too: one direction through memory is faster than two.
       for (let i = starts[slot + 1] - 1; i >= start; i--) grad[operands[i]] += rates[i] * g;
     }
   }
@@ -150,9 +148,9 @@ export type Vector = readonly Value[];
 export type Matrix = readonly Vector[]; // its rows
 
 /** The dot product, a[0] * b[0] + a[1] * b[1] + and so on: `dot([1, 2, 3], [4, 5, 6])` = 32. (In
- * such examples, plain numbers stand for Values.) Nearly all the work of a GPT is dots. With mul()
- * and add(), n products would take 2 * n - 1 slots. Here they take one slot with 2 * n operands,
- * and that saves most of the time. Throws a RangeError if the lengths differ. */
+ * such examples, plain numbers stand for Values.) Nearly all the work of a GPT is dot products, so
+ * this is fast: with mul() and add(), it would take 2 * n - 1 slots for n products. Here it takes
+ * one slot with 2 * n operands. Throws a RangeError if the lengths differ. */
 export function dot(a: Vector, b: Vector): Value {
   if (a.length !== b.length) throw new RangeError(`dot() of ${a.length} and ${b.length} Values`);
   let total = 0, next = nextOperand; // a local variable is faster
@@ -165,22 +163,20 @@ export function dot(a: Vector, b: Vector): Value {
     rates[next++] = data[p];
   }
   nextOperand = next;
-  return new Value(total); // its operands are all those since the last Value
+  return new Value(total); // which owns all these operands, as it is the first Value since
 }
 
 /** Every step of training makes thousands of Values, which would soon fill the tape. So this runs
- * body, and then rewinds the tape. (The model's own numbers are older, so they stay.) Don't use
- * body's Values after that, as their slots are reused. So body returns only numbers or text. */
+ * body and then rewinds the tape. (The model's own numbers are older, so they stay.) Don't use
+ * body's Values after that, because their slots are reused. Let it return numbers or text. */
 export function tidy<T extends number | string | void | readonly number[]>(body: () => T): T {
   const before = [nextSlot, nextOperand];
   try { return body(); } finally { [nextSlot, nextOperand] = before; }
 }
 
 // ---- 3. Parameters: the numbers that learn ------------------------------------------------------
-//
 // A model is a pile of numbers, its parameters. Training sets them, but we choose how many there
-// are, and how to train them. (New words are explained where they are used.) Our choices are small,
-// so that a run takes a second. Change one, and --eval tells you if that was a good idea.
+// are, and how to train them. Change one of these choices, and --eval tells you how good it was.
 
 const hyperparameters = { // name: [default, meaning]
   nEmbd: [16, 'width: how many numbers describe a token inside the model'],
@@ -189,7 +185,7 @@ const hyperparameters = { // name: [default, meaning]
   blockSize: [16, 'context: how many tokens in a row the model can see'],
   numSteps: [1000, 'training steps, one document each'],
   learningRate: [0.01, 'size of the first training step; later ones shrink towards 0'],
-  temperature: [0.5, 'how bold to sample: 0 always takes the likeliest, 1 is true to the model'],
+  temperature: [0.5, 'how boldly to sample: 0 always takes the likeliest, 1 is true to the model'],
   numSamples: [20, 'how many documents to invent'],
   eval: [0, 'documents to set aside, for testing the model afterwards'],
   seed: [42, 'for the random numbers: same seed, same output'],
@@ -200,13 +196,12 @@ export type Config = Record<keyof typeof hyperparameters, number>;
  *
  * The number 4 says nothing about the letter e. So the model has 16 numbers that describe it,
  * called the embedding of e. They are row 4 of the matrix wte (weights of the token embeddings). At
- * first that row is noise. But letters that are used alike become alike: in the end, the rows that
- * point most nearly the same way as e's are those of u, o, a, i and y. Nobody told the model about
- * vowels.
+ * first that row is noise. But letters that are used in similar ways become similar. In the end,
+ * the rows most like e's are those of u, o, a, i and y. Nobody told the model about vowels.
  *
- * draw() gives small random numbers to start from. Small, so that all guesses are about even at
- * first. Random, because if all were equal, the 16 numbers of a row would get equal gradients, and
- * stay equal for ever: 16 doing the work of one. (They are drawn in the original's order.) */
+ * draw() gives small random numbers to start from. Small, so that the guesses are all about even at
+ * first. Random, because if they were all equal, the 16 numbers in a row would get equal gradients,
+ * and stay equal for ever: 16 doing the work of one. */
 export function createModel(config: Config, vocabSize: number, draw: () => number) {
   const matrix = (rows: number, columns: number): Matrix =>
     Array.from({ length: rows }, () => Array.from({ length: columns }, () => new Value(draw())));
@@ -233,10 +228,9 @@ export const parameters = ({ wte, wpe, lmHead, layers }: Model): Value[] =>
   [wte, wpe, lmHead, ...layers.flatMap((layer) => Object.values(layer))].flat(2);
 
 // ---- 4. Model: from a letter to a guess ---------------------------------------------------------
-//
 // How do numbers become a guess? gpt(), at the end of this section, takes a token and its position,
-// and scores all 27 tokens as the one to come next. These scores are called logits. On the way, it
-// works on x, a vector of 16 numbers that holds all it has found out at this position:
+// and scores each of the 27 tokens as the one to come next. These scores are called logits. On the
+// way, it works on x, a vector of 16 numbers that holds all it has found out at this position:
 //
 //   x = what the token means + what its position means    (a row of wte, and a row of wpe)
 //   in each layer:
@@ -244,9 +238,11 @@ export const parameters = ({ wte, wpe, lmHead, layers }: Model): Value[] =>
 //     x = x + what it makes of that                       (MLP, multi-layer perceptron)
 //   logits = a score for each token                       (a dot with each row of lmHead)
 //
-// Each part adds to x, and overwrites nothing, so later parts can build on all of it. The sums also
-// help on the way back. Other operations multiply a gradient, and often shrink it. The rate of a
-// sum is 1, so it passes unchanged. (x is called the residual stream.)
+// Each part adds its findings to x. Don't they get lost in the sum? No more than an instrument in a
+// recording: each has a sound of its own, and later parts learn to listen for it. Sums also help on
+// the way back. A gradient is multiplied by the rate of every operation it goes through, and often
+// shrinks. But the rates of a sum are 1, so along the sums it reaches even the first layer at full
+// strength. (x is called the residual stream.)
 //
 // For emma, gpt() is called with BOS at position 0, then with e at position 1, and so on. Each call
 // leaves something in a cache for later calls. No data flows the other way, so the model is causal:
@@ -254,12 +250,12 @@ export const parameters = ({ wte, wpe, lmHead, layers }: Model): Value[] =>
 //
 // Shapes are written like this: (n) -> (m) takes a vector of n numbers, and gives one of m.
 
-/** The sum of the numbers of a vector. (n) -> (1) */
+/** The sum of the numbers in a vector. (n) -> (1) */
 export const sum = (x: Vector): Value => x.reduce((total, xi) => total.add(xi));
 /** Adds two vectors, number by number: `add([1, 2], [3, 4])` = [4, 6]. (n), (n) -> (n) */
 export const add = (x: Vector, y: Vector): Vector => x.map((xi, i) => xi.add(y[i]));
-/** A matrix times a vector: the dot of each row with x. Think of a row as a pattern to look for in
- * x, and of the dot as how well it matches. `linear([[1, 0], [2, 2]], [3, 4])` = [3, 14].
+/** A matrix times a vector: the dot product of each row with x. Think of a row as a pattern, and of
+ * the product as how well x matches it: `linear([[1, 0], [2, 2]], [3, 4])` = [3, 14].
  * (m, n), (n) -> (m) */
 export const linear = (w: Matrix, x: Vector): Vector => w.map((row) => dot(row, x));
 
@@ -269,17 +265,19 @@ export const linear = (w: Matrix, x: Vector): Vector => w.map((row) => dot(row, 
  * `softmax([0, 1.0986])` = [0.25, 0.75]. (n) -> (n) */
 export function softmax(scores: Vector): Vector {
   // A power could overflow: `Math.exp(1000)` = Infinity. So we subtract the largest score first.
-  // This divides all powers by the same number, so their shares stay the same.
+  // This divides all the powers by the same number, so their shares stay the same.
   const largest = scores.reduce((max, score) => Math.max(max, score.data), -Infinity);
   const powers = scores.map((score) => score.sub(largest).exp());
   const total = sum(powers);
   return powers.map((power) => power.div(total));
 }
 
-/** Scales x to a root mean square of 1: `rmsnorm([3, 4])` = [0.8485, 1.1314]. Every layer adds to
- * x, so its numbers tend to grow. With inputs that are large in one layer and small in another, no
- * size of nudge would suit both. So attention and the MLP each get a copy of x that is scaled like
- * this. (Zhang and Sennrich 2019.) (n) -> (n) */
+/** Makes the numbers in x about as large as 1, by dividing them by their root mean square (the root
+ * of the mean of their squares): `rmsnorm([3, 4])` = [0.8485, 1.1314]. Every layer adds to x, so x
+ * tends to grow. But nudging a number in a matrix by 0.01 changes the result by 0.01 times a number
+ * in x. If x is ten times as large, the same nudge does ten times as much, and no size of nudge
+ * suits all layers. So attention and the MLP each get a copy of x that is scaled like this.
+ * (Zhang and Sennrich 2019.) (n) -> (n) */
 export function rmsnorm(x: Vector): Vector {
   const factor = dot(x, x).div(x.length).add(1e-5).pow(-0.5); // 1 / root; 1e-5 in case x is 0
   return x.map((xi) => xi.mul(factor));
@@ -289,41 +287,43 @@ export function rmsnorm(x: Vector): Vector {
 type Cache = { keys: Vector[]; values: Value[][]; weights: Vector[] };
 
 /** Attention lets a position hear from those before it, and from itself (Vaswani et al. 2017).
- * Everything else in the model is done for each position alone. Say the second m of emma wants to
- * know which vowel came before. From its own x, each position makes three vectors:
+ * Everything else in the model is done for each position on its own. Say the second m of emma wants
+ * to know which vowel came before. From its own x, each position makes three vectors:
  *
  *   a query   what am I looking for?        m: "a vowel"
  *   a key     what do I have to offer?      e: "a vowel"
  *   a value   what do I say if asked?       e: "I am an e"
  *
- * 1. The dot of m's query and a key is large if they match: large numbers in the same places, with
- *    the same signs.
- * 2. softmax turns these dots into shares, which are called attention weights.
- * 3. m hears all values, averaged with these weights, so e is by far the loudest. With weights of
- *    0.25 and 0.75, say, 4 and 8 become `dot([0.25, 0.75], [4, 8])` = 7.
+ * 1. The dot product of m's query and a key is large if they match: large numbers in the same
+ *    places, with the same signs. This is the key's score.
+ * 2. softmax turns the scores into shares, which are called attention weights.
+ * 3. m hears all the values, averaged with these weights, so e is by far the loudest. With weights
+ *    of 0.25 and 0.75, say, values of 4 and 8 become `dot([0.25, 0.75], [4, 8])` = 7.
  *
- * Nobody tells the model to look for vowels. Each vector is made by a matrix, and only the way they
- * are used makes one the question and another the answer. Training finds out what to ask.
+ * Nobody tells the model to look for vowels. Three matrices make the three vectors, and only the
+ * way we use them makes one the question and another the answer. Training finds out what to ask.
  *
- * Each head does this with 4 of the 16 numbers of each vector, so a position can ask four questions
- * at once. What the heads hear is joined into 16 numbers. (nEmbd) -> (nEmbd) */
+ * Each head does this with 4 of the 16 numbers in each vector, so a position can ask four questions
+ * at once. (nEmbd) -> (nEmbd) */
 function attention(x: Vector, layer: Layer, heads: Cache[]): Vector {
   const query = linear(layer.wq, x), key = linear(layer.wk, x), value = linear(layer.wv, x);
   const headDim = x.length / heads.length; // 16 / 4
   const heard = heads.flatMap(({ keys, values, weights }, head) => {
     const start = head * headDim, end = start + headDim; // this head's part
-    keys.push(key.slice(start, end)); // a row for each position
-    value.slice(start, end).forEach((number, i) => values[i].push(number)); // a column for each
-    // Dots of long vectors tend to be large. softmax would then give one position nearly all the
-    // weight. The others would hardly count, or learn. So we divide by the root of the length.
-    const scores = linear(keys, query.slice(start, end)).map((x) => x.div(Math.sqrt(headDim)));
+    // Keys are stored in rows, one for each position. Values are stored in columns, so that a row
+    // holds the same number of every value, and linear() can take its mean.
+    keys.push(key.slice(start, end));
+    value.slice(start, end).forEach((number, i) => values[i].push(number));
+    // Dot products grow like the root of the length. If scores get large, one position gets nearly
+    // all the weight, and the others hardly any gradient to learn from. So we divide by that root.
+    const scores = linear(keys, query.slice(start, end)).map((s) => s.div(Math.sqrt(headDim)));
     weights.push(softmax(scores)); // one for each position so far
-    return linear(values, weights.at(-1)!); // the weighted mean of each row
+    return linear(values, weights.at(-1)!);
   });
-  return linear(layer.wo, heard);
+  return linear(layer.wo, heard); // so far, each head has 4 numbers of its own; this blends them
 }
 
-/** A cache per layer and head. Its Values are on the tape, so gradients reach earlier letters. */
+/** One cache per layer and head. Its Values are on the tape, so backward() reaches them, too. */
 export const emptyCaches = ({ config: { nEmbd, nHead }, layers }: Model): Cache[][] =>
   layers.map(() => Array.from({ length: nHead }, () =>
     ({ keys: [], values: Array.from({ length: nEmbd / nHead }, () => []), weights: [] })));
@@ -336,8 +336,9 @@ const mlp = (x: Vector, layer: Layer): Vector =>
 
 /** The logits for the next token. Call it for one position after another, with the same caches. */
 export function gpt(model: Model, token: number, position: number, caches: Cache[][]): Vector {
-  // A mean ignores order. Without wpe, and in one layer, the a would hear "ema" and "mea" alike.
-  let x = rmsnorm(add(model.wte[token], model.wpe[position])); // scaled, as in the original
+  // Attention takes a mean, and a mean ignores order. Without wpe, our single layer would tell the
+  // a of "ema" and the a of "mea" the same. (The sum is scaled, since embeddings start out small.)
+  let x = rmsnorm(add(model.wte[token], model.wpe[position]));
   for (const [i, layer] of model.layers.entries()) {
     x = add(x, attention(rmsnorm(x), layer, caches[i]));
     x = add(x, mlp(rmsnorm(x), layer));
@@ -348,15 +349,15 @@ export function gpt(model: Model, token: number, position: number, caches: Cache
 // ---- 5. Training: guess, measure, nudge ---------------------------------------------------------
 
 /** How wrong the model is about a document: the mean cost of its guesses. If it gave the true next
- * token a probability of p, the guess costs -log p:
+ * token a probability of p, the guess costs -Math.log(p):
  *
  *   p = 1        0       sure, and right
  *   p = 1 / 2    0.69
  *   p = 1 / 10   2.30    as unsure as with 10 equal choices; training gets about this far
  *   p = 1 / 27   3.30    as unsure as with all 27 tokens; training starts about here
- *   p -> 0       grows without end: sure and wrong is worst
+ *   p -> 0       grows without limit: sure and wrong is worst
  *
- * Why a logarithm? The probability of a whole name is the product of these p. Logarithms turn it
+ * Why a logarithm? The probability of a whole name is the product of these p's. Logarithms turn it
  * into a sum, so each guess has a cost of its own, and the costs of a name add up. */
 export function lossOf(model: Model, tokens: number[]): Value {
   const caches = emptyCaches(model);
@@ -368,7 +369,7 @@ export function lossOf(model: Model, tokens: number[]): Value {
   return sum(costs).div(costs.length);
 }
 
-/** Trains the model on one document a step, round and round. Yields the loss of each step. */
+/** Trains the model on one document per step, over and over. Yields the loss of each step. */
 export function* train(model: Model, tokenizer: Tokenizer, documents: string[]) {
   const { numSteps, learningRate } = model.config;
   const nudge = adam(parameters(model));
@@ -385,14 +386,14 @@ export function* train(model: Model, tokenizer: Tokenizer, documents: string[]) 
 }
 
 /** Adam decides how far to nudge each parameter (Kingma and Ba 2014). We could just go down the
- * gradient: p.data -= learningRate * p.grad. But then one odd name throws the model off course, and
- * parameters with tiny gradients hardly move. So Adam keeps two running means for each parameter:
+ * gradient: p.data -= learningRate * p.grad. But then one odd name can throw the model off course,
+ * and parameters with tiny gradients hardly move. So Adam keeps two running means for each:
  *
  *   m   of its gradients. We follow m, not the latest gradient, so odd names average out.
  *   v   of their squares. Its root is the usual size of the gradient. We divide by that, so all
  *       parameters move at about the same pace.
  *
- * beta1 and beta2 say how slowly the means forget: m recalls some 7 steps, and v some 100. */
+ * beta1 and beta2 say how slowly they forget: m recalls about 1 / (1 - 0.85) = 7 steps, v 100. */
 export function adam(parameters: Value[], beta1 = 0.85, beta2 = 0.99, epsilon = 1e-8) {
   const m = new Float64Array(parameters.length), v = new Float64Array(parameters.length);
   let step = 0;
@@ -415,7 +416,7 @@ export function adam(parameters: Value[], beta1 = 0.85, beta2 = 0.99, epsilon = 
 
 /** Picks an index at random: the larger its weight, the likelier. Think of the weights as
  * planks, laid end to end. `random`, from 0 to 1, says how far along to walk, and we pick the plank
- * we stand on: `choose([1, 3], 0.2)` = 0 and `choose([1, 3], 0.3)` = 1. */
+ * we end up on: `choose([1, 3], 0.2)` = 0 and `choose([1, 3], 0.3)` = 1. */
 export function choose(weights: number[], random: number): number {
   const total = weights.reduce((a, b) => a + b, 0);
   let end = 0;
@@ -424,11 +425,11 @@ export function choose(weights: number[], random: number): number {
 
 /** Invents a document. The model guesses, we roll the dice, and the token that comes up is what the
  * model sees next. This goes on until the dice say BOS, or the block is full. Why dice? If we took
- * the likeliest letter each time, all names would be the same. A prompt skips them.
+ * the likeliest letter each time, all names would be the same. A prompt skips the dice.
  *
- * The logits are divided by the temperature first. Below 1, that spreads them out, so favourites
- * become even greater favourites. (Above 1, it does the opposite.) Odds of 1 : 3 become 1 : 9 at
- * 0.5: `softmax([0 / 0.5, 1.0986 / 0.5])` = [0.1, 0.9]. */
+ * The logits are divided by the temperature first. Below 1, that widens the gaps between them, so
+ * favourites become even stronger favourites. Above 1, it does the opposite. Odds of 1 : 3 become
+ * 1 : 9 at 0.5: `softmax([0 / 0.5, 1.0986 / 0.5])` = [0.1, 0.9]. (For 0, it is 0.000001.) */
 export function sample(model: Model, tokenizer: Tokenizer, random: Random, prompt = ''): string {
   const { blockSize, temperature } = model.config;
   const given = tokenizer.encode(prompt).slice(1, -1); // without BOS
@@ -459,11 +460,9 @@ export async function main(args: string[]): Promise<void> {
   const tokenizer = createTokenizer(documents);
   print(`vocab size: ${tokenizer.vocabSize}`);
   const { training, heldOut } = holdOut(cutToBlock(documents, config.blockSize), config.eval);
-  if (heldOut.length > 0) print(`held out: ${heldOut.length} docs`);
-  checkSize(config, tokenizer.vocabSize);
+  checkFits(config, tokenizer);
   const model = createModel(config, tokenizer.vocabSize, () => random.gauss(0, 0.08));
   print(`num params: ${parameters(model).length}`);
-  checkTape(model, tokenizer);
   const start = fit(prompt, tokenizer, '--prompt', config.blockSize - 1);
   const word = fit(explain ?? '', tokenizer, '--explain', config.blockSize);
 
@@ -479,13 +478,13 @@ export async function main(args: string[]): Promise<void> {
     await nextTurn(); // lets Ctrl-C and a closed pipe get through
   }
   // Some of these names are real, and others only sound as if they were. The model can't tell. It
-  // makes them all up in the same way, as ChatGPT does its sentences, true or not.
+  // makes them all up in the same way, just as ChatGPT does its sentences, true or not.
 }
 
 // ---- A. Random numbers --------------------------------------------------------------------------
 
 /** Python's random.Random, so that our names match the original's. It is the Mersenne Twister
- * MT19937 (Matsumoto and Nishimura 1998), whose constants hold no secret that you need to know.
+ * MT19937 (Matsumoto and Nishimura 1998), whose constants hold no secrets you need to know.
  * Throws a RangeError unless the seed is a whole number from 0 to 2 ** 53 - 1. */
 export class Random {
   readonly #state = new Uint32Array(624);
@@ -493,8 +492,7 @@ export class Random {
   readonly #spare: number[] = []; // gauss() makes two numbers at a time
   constructor(seed: number) {
     if (!Number.isSafeInteger(seed) || seed < 0) throw new RangeError(`${seed} cannot be a seed`);
-    const high = Math.floor(seed / 2 ** 32); // if 32 bits can't hold the seed
-    const key = high === 0 ? [seed] : [seed % 2 ** 32, high];
+    const key = seed < 2 ** 32 ? [seed] : [seed % 2 ** 32, Math.floor(seed / 2 ** 32)];
     const s = this.#state;
     const stir = (i: number, factor: number) => Math.imul(s[i - 1] ^ (s[i - 1] >>> 30), factor);
     s[0] = 19650218;
@@ -503,7 +501,7 @@ export class Random {
       const i = (k % 623) + 1;
       if (k < 624) s[i] = (s[i] ^ stir(i, 1664525)) + key[k % key.length] + (k % key.length);
       else s[i] = (s[i] ^ stir(i, 1566083941)) - i;
-      s[0] = s[623];
+      s[0] = s[623]; // 1 comes after 623, and looks back at 0
     }
     s[0] = 2 ** 31;
   }
@@ -530,10 +528,10 @@ export class Random {
     }
     return mu + this.#spare.pop()! * sigma;
   }
-  /** Puts the items into a random order, in place, and returns them. */
+  /** Puts the items into random order, in place, and returns them. */
   shuffle<T>(items: T[]): T[] {
     for (let i = items.length - 1; i > 0; i--) {
-      const bits = 32 - Math.clz32(i + 1); // as many as i + 1 needs
+      const bits = 32 - Math.clz32(i + 1); // as many as i + 1 has, though i may have fewer
       let j = this.#bits(bits);
       while (j > i) j = this.#bits(bits);
       [items[i], items[j]] = [items[j], items[i]];
@@ -546,42 +544,41 @@ export class Random {
 import { createReadStream, existsSync, lstatSync, realpathSync } from 'node:fs';
 import { renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
-/** A mistake in what we were given. The user sees its message in one line, and no stack trace. */
+/** A mistake in what we were given. The user sees its message on one line, with no stack trace. */
 export class InputError extends Error { exitCode = 1; }
 class UsageError extends InputError { override exitCode = 2; } // one on the command line
 const tapeIsFull = 'the model is too large; lower --n-embd, --n-layer or --block-size';
-const ranges: Record<keyof Config, [least: number, most: number]> = {
-  nEmbd: [1, 256], nHead: [1, 256], nLayer: [1, 100], blockSize: [1, 1024], numSteps: [0, 1e9],
-  learningRate: [0, 1000], temperature: [0, 1e6], numSamples: [0, 1e9], eval: [0, 1e9],
-  seed: [0, Number.MAX_SAFE_INTEGER],
+const ranges: Partial<Record<keyof Config, [least: number, most: number]>> = { // others: 0 to 1e9
+  nEmbd: [1, 256], nHead: [1, 256], nLayer: [1, 100], blockSize: [1, 1024],
+  learningRate: [0, 1000], temperature: [0, 1e6], seed: [0, Number.MAX_SAFE_INTEGER],
 };
+const fractions = ['learningRate', 'temperature']; // the other settings are whole numbers
 const flagOf = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 
 /** The text of --help. */
 export const usage = (): string => [
-  'Usage: npx -y tsx micro_gpt.ts [options]. Their defaults and meanings:',
+  'Usage: npx -y tsx micro_gpt.ts [options]. The options, with their defaults:',
   ...Object.entries(hyperparameters).map(([name, [standard, meaning]]) =>
     `  --${`${flagOf(name)} ${standard}`.padEnd(20)} ${meaning}`),
-  '  --data FILE_OR_URL     train on its lines; otherwise on input.txt, or names.txt from the net',
+  '  --data FILE_OR_URL     train on its lines; otherwise on input.txt, or names.txt from the web',
   '  --prompt TEXT          what the samples begin with',
   '  --explain WORD         instead of samples, show how the model reads WORD',
 ].join('\n');
 
-/** What the user typed for each option. Throws a UsageError for an unknown option. */
+/** What the user typed for each option. Throws a UsageError for what parseArgs() refuses. */
 function readOptions(args: string[]) {
   const text = { type: 'string' } as const;
   const options = {
     help: { type: 'boolean', short: 'h' }, data: text, prompt: text, explain: text,
     ...Object.fromEntries(Object.keys(hyperparameters).map((name) => [flagOf(name), text])),
   } as const;
-  // parseArgs() takes the -1 of "--seed -1" for another option, but it understands "--seed=-1".
+  // parseArgs() takes the -1 in "--seed -1" for another option, but it understands "--seed=-1".
   const joined: string[] = [];
   for (const arg of args) {
-    const isNumber = /^-\.?\d/.test(arg) && /^--[^=]+$/.test(joined.at(-1) ?? '');
-    joined.push(isNumber ? `${joined.pop()}=${arg}` : arg);
+    const isFlag = /^--[^=]+$/.test(joined.at(-1) ?? '');
+    joined.push(isFlag && /^-\.?\d/.test(arg) ? `${joined.pop()}=${arg}` : arg);
   }
   try {
     return parseArgs({ args: joined, options }).values;
@@ -590,20 +587,20 @@ function readOptions(args: string[]) {
   }
 }
 
-/** The settings. Throws a UsageError if one is out of range, or if two do not fit together. */
+/** The settings. Throws a UsageError if one is out of range, or if two do not go together. */
 export function parseCommandLine(args: string[]) {
-  const { help, data: source, prompt = '', explain, ...numbers } = readOptions(args);
-  const given: Record<string, string | undefined> = numbers;
+  const { help, data: source, prompt = '', explain, ...rest } = readOptions(args);
+  const given: Record<string, string | undefined> = rest; // TypeScript has lost their names
   const config = Object.fromEntries(Object.entries(hyperparameters).map(([name, [standard]]) => {
     const text = given[flagOf(name)] ?? String(standard);
     const n = text.trim() === '' ? NaN : Number(text);
-    const [least, most] = ranges[name as keyof Config];
-    const kind = Number.isInteger(standard) ? 'whole number' : 'number';
-    if (n >= least && n <= most && (Number.isInteger(n) || kind === 'number')) return [name, n];
-    const range = `a ${kind} from ${least} to ${most}`;
+    const [least, most] = ranges[name as keyof Config] ?? [0, 1e9];
+    const isFraction = fractions.includes(name);
+    if (n >= least && n <= most && (Number.isInteger(n) || isFraction)) return [name, n];
+    const range = `a ${isFraction ? '' : 'whole '}number from ${least} to ${most}`;
     throw new UsageError(`--${flagOf(name)} takes ${range}, not "${text}"`);
   })) as Config;
-  config.temperature = Math.max(1e-6, config.temperature); // a division by 0 would end in NaN
+  config.temperature = Math.max(1e-6, config.temperature); // dividing by 0 would give NaN
   const { nEmbd, nHead } = config;
   const refuse = (message: string) => { throw new UsageError(message); };
   if (nEmbd % nHead !== 0) refuse(`--n-embd ${nEmbd} must be a multiple of --n-head ${nHead}`);
@@ -617,70 +614,66 @@ export function parseCommandLine(args: string[]) {
 export function holdOut(documents: string[], count: number) {
   const distinct = [...new Set(documents)]; // a document may be in the dataset twice
   const rest = distinct.length - count;
-  if (rest < 1) throw new InputError(`--eval ${count} leaves none of ${distinct.length} docs`);
+  if (rest < 1) throw new InputError(`--eval ${count} leaves none of the ${distinct.length} docs`);
   const heldOut = new Set(distinct.slice(rest));
   const training = documents.filter((document) => !heldOut.has(document));
   return { training, heldOut: [...heldOut] };
 }
 
-/** Checks before the model is made that it is not too large: a refusal should not take seconds. */
-function checkSize({ nEmbd, nLayer, blockSize }: Config, vocabSize: number): void {
+/** Checks that the tape has room for training on a whole block, and for sampling one. */
+function checkFits(config: Config, { bos, vocabSize }: Tokenizer): void {
+  const { nEmbd, nLayer, blockSize } = config;
   const size = (2 * vocabSize + blockSize) * nEmbd + 12 * nLayer * nEmbd ** 2; // see parameters()
-  const what = `${size} parameters with ${vocabSize} tokens`;
-  if (size > 1e6) throw new UsageError(`${what} are over a million; lower --n-embd`);
-}
-
-/** Checks before the training that a whole block, and its samples, will fit on the tape. */
-function checkTape(model: Model, { bos, vocabSize }: Tokenizer): void {
-  const { blockSize } = model.config;
+  const makes = `${vocabSize} tokens and these options make ${size} parameters`;
+  if (size > 1e6) throw new UsageError(`${makes}, over a million; lower --n-embd`);
   tidy(() => {
+    const model = createModel(config, vocabSize, () => 0); // never trained
     const loss = lossOf(model, new Array<number>(blockSize + 1).fill(bos));
-    for (let i = 0; i < blockSize * vocabSize; i++) loss.div(1); // room for sampling
+    for (let i = 0; i < blockSize * vocabSize; i++) loss.div(1); // as in sample()
   });
 }
 
-/** The text in the dataset's form of Unicode, as many letters with accents can be written in two
- * ways. Throws an InputError if a character is unknown, or if there are more of them than most. */
-function fit(text: string, tokenizer: Tokenizer, option: string, most: number): string {
+/** The text in the dataset's form of Unicode, since many accented letters can be written in two
+ * ways. Throws an InputError if a character is unknown, a UsageError if there are too many. */
+function fit(text: string, tokenizer: Tokenizer, option: string, maxLength: number): string {
   const isKnown = (character: string) => tokenizer.characters.includes(character);
   const forms = [text, text.normalize('NFC'), text.normalize('NFD')];
   const form = forms.find((form) => [...form].every(isKnown)) ?? text;
-  if (tokenizer.encode(form).length - 2 <= most) return form; // encode throws if no form fits
+  if (tokenizer.encode(form).length - 2 <= maxLength) return form; // encode() throws if unknown
   throw new UsageError(`${option} "${text}" does not fit in a block; raise --block-size`);
 }
 
-/** Gives x back. Throws an InputError if too large a learning rate has made it NaN or infinite. */
-function finite(x: number, what: string): number {
-  if (!Number.isFinite(x)) throw new InputError(`${what} ${x}; lower --learning-rate`);
+/** Returns x. Throws an InputError if too large a learning rate has made it NaN or infinite. */
+function finite(x: number, whatIs: string): number {
+  if (!Number.isFinite(x)) throw new InputError(`${whatIs} ${x}; lower --learning-rate`);
   return x;
 }
 
-/** The loss per character on documents set aside, compared with two simple ways to guess. */
+/** A report of the loss on documents set aside, compared with two simple ways to guess. */
 export function evaluate(
   model: Model, tokenizer: Tokenizer, trained: string[], heldOut: string[],
 ): string {
   const { vocabSize } = tokenizer;
   const encode = (document: string) =>
     tokenizer.encode(document).slice(0, model.config.blockSize + 1);
-  const counts = new Map<string, number>(); // of '4 12', and of '4 ' for 4 with any next token
-  const count = (token: number, next: number | '') => counts.get(`${token} ${next}`) ?? 0;
-  for (const tokens of trained.map(encode)) {
-    for (const [i, next] of tokens.slice(1).entries()) {
-      for (const any of [next, ''] as const) {
-        counts.set(`${tokens[i]} ${any}`, count(tokens[i], any) + 1);
-      }
-    }
+  const totals = new Array<number>(vocabSize).fill(0); // how often each token came
+  const pairs = new Map<string, number>(); // how often '4 12' did, which is a 4 and then a 12
+  const count = (token: number, next: number) => pairs.get(`${token} ${next}`) ?? 0;
+  const guessesIn = (tokens: number[]) => tokens.slice(1).map((next, i) => [tokens[i], next]);
+  for (const [token, next] of trained.map(encode).flatMap(guessesIn)) {
+    totals[token]++;
+    pairs.set(`${token} ${next}`, count(token, next) + 1);
   }
   let guesses = 0, loss = 0, bigram = 0;
   for (const tokens of heldOut.map(encode)) {
     guesses += tokens.length - 1;
     loss += (tokens.length - 1) * tidy(() => lossOf(model, tokens).data);
-    for (const [i, next] of tokens.slice(1).entries()) { // + 1, so that none has a probability of 0
-      bigram -= Math.log((count(tokens[i], next) + 1) / (count(tokens[i], '') + vocabSize));
+    for (const [token, next] of guessesIn(tokens)) { // + 1, so that none has a probability of 0
+      bigram -= Math.log((count(token, next) + 1) / (totals[token] + vocabSize));
     }
   }
   const line = (x: number) =>
-    `${x.toFixed(4)}, as among ${Math.exp(x).toFixed(1)} equally likely characters`;
+    `${x.toFixed(4)}, as unsure as among ${Math.exp(x).toFixed(1)} equally likely characters`;
   return `\n--- evaluation (loss per character, ${heldOut.length} docs never trained on) ---\n`
     + `this model:      ${line(finite(loss / guesses, 'the loss is'))}\n`
     + `guessing evenly: ${line(Math.log(vocabSize))}\n`
@@ -695,43 +688,44 @@ export function explainWord(
   const tokens = tokenizer.encode(word).slice(0, model.config.blockSize + 1);
   const end = ['.', '|', '$'].find((sign) => !tokenizer.characters.includes(sign)) ?? 'BOS';
   const name = (token: number) => (tokenizer.characters[token] ?? end)
-    .replace(/[\p{M}\u1160-\u11ff\ud7b0-\ud7ff]/u, '◌$&') // would join what stands before it
-    .replace(/\p{C}/u, (invisible) => invisible.codePointAt(0)!.toString(16));
+    .replace(/[\p{M}\u1160-\u11ff\ud7b0-\ud7ff]/u, '◌$&') // accents join what is before them
+    .replace(/\p{C}/u, (invisible) => invisible.codePointAt(0)!.toString(16).padStart(2, '0'))
+    .replace(' ', '␣');
   const percent = (p: number) => `${Math.round(100 * p)}%`;
   const seen = tokens.slice(0, -1);
   const lines = [`\n--- how the model reads "${visible(word)}" ---`,
-    `tokens: ${tokens.join(' ')}`, '', 'whose embeddings are most alike'];
+    `tokens: ${tokens.join(' ')}`, '', 'whose embeddings are most similar'];
 
   const likeness = (a: Vector, b: Vector) => // 1 for the same direction, and 0 for a right angle
     tidy(() => dot(a, b).data / Math.sqrt(dot(a, a).data * dot(b, b).data));
-  for (const token of new Set(tokens.slice(1, -1))) {
+  for (const token of new Set(tokens.filter((token) => token !== tokenizer.bos))) {
     const likenesses = model.wte.map((row) => likeness(model.wte[token], row));
     const others = highestFirst(likenesses).filter((other) => other !== token);
     lines.push(`${name(token)}\t${others.slice(0, 5).map(name).join(' ')}`);
   }
 
-  const table = ['', 'sees\tnext\tchance\tcost\tlikeliest'];
+  const table = ['', 'sees\tnext\tchance\tcost\tlikeliest']; // made first, printed last
   tidy(() => {
     const caches = emptyCaches(model);
-    const cells = Math.max(1, Math.min(5, Math.floor(columns / 8) - 4));
+    const likeliestShown = Math.max(1, Math.min(5, Math.floor(columns / 8) - 4));
     for (const [position, token] of seen.entries()) {
       const next = tokens[position + 1];
       const logits = gpt(model, token, position, caches);
       const probabilities = softmax(logits).map((p) => p.data);
       const cost = (-Math.log(probabilities[next])).toFixed(2);
-      const likeliest = highestFirst(probabilities).slice(0, cells)
-        .map((token) => `${name(token)} ${percent(probabilities[token])}`);
+      const likeliest = highestFirst(probabilities).slice(0, likeliestShown)
+        .map((guess) => `${name(guess)} ${percent(probabilities[guess])}`);
       const truth = [name(token), name(next), percent(probabilities[next]), cost];
       table.push([...truth, ...likeliest].join('\t'));
     }
-    const width = Math.max(8, tokens.length + 1); // of a map
+    const width = Math.max(8, tokens.length + 1, `head ${model.config.nHead} `.length); // of a map
     const beside = Math.max(1, Math.floor((columns - 8) / width));
     const line = (start: string, cells: string[]) =>
       `${start}\t${cells.map((cell) => cell.padEnd(width)).join('')}`.trimEnd();
     for (const [layer, heads] of caches.entries()) {
       for (let first = 0; first < heads.length; first += beside) {
         const shown = heads.slice(first, first + beside);
-        lines.push('', `where layer ${layer + 1} looks, in the same order from left to right`,
+        lines.push('', `where layer ${layer + 1} looks (left to right, in the order of the rows)`,
           line('', shown.map((_, i) => `head ${first + i + 1}`)));
         for (const [position, token] of seen.entries()) {
           const maps = shown.map(({ weights }) => weights[position].map(shade).join(''));
@@ -756,10 +750,10 @@ const highestFirst = (numbers: readonly number[]): number[] =>
 
 const print = (line: string): void => { process.stdout.write(`${line}\n`); };
 const visible = (text: string): string => text.replace(/\p{Cc}/gu, ' ');
-/** Prints a line on standard error, without passwords or control characters. */
+/** Prints a line to standard error, without control characters or passwords in addresses. */
 function note(line: string): void {
   const clean = visible(line.replace(/(https?:\/\/)[^/?#]*@/gi, '$1'));
-  try { process.stderr.write(`micro_gpt: ${clean}\n`); } catch {} // Deno throws; elsewhere, see F
+  try { process.stderr.write(`micro_gpt: ${clean}\n`); } catch {} // Deno throws; others: see F
 }
 const describe = (character: string): string => {
   const code = character.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0');
@@ -767,30 +761,31 @@ const describe = (character: string): string => {
 };
 const mean = (numbers: number[]): number => numbers.reduce((a, b) => a + b) / numbers.length;
 
-/** Runs the training and prints its steps, each on a line. A terminal gets one line that changes,
+/** Runs the training and prints its steps, one per line. A terminal gets one line that changes,
  * and then a curve. Returns how many steps it did, as Ctrl-C may end the training early. */
 async function watch(training: Generator<number>, numSteps: number, vocabSize: number) {
   const { stdout, platform, versions, env } = process;
-  const live = stdout.isTTY // Deno would ask for permission to read TERM
-    && (versions.deno || platform === 'win32' || (env.TERM || 'dumb') !== 'dumb');
+  const live = stdout.isTTY // Deno comes first, as it would ask for permission to read TERM
+    && (versions.deno || platform === 'win32' || (env.TERM && env.TERM !== 'dumb'));
   const columns = () => stdout.columns || 80; // may change at any time
+  const pad = (n: number) => String(n).padStart(4);
   const losses: number[] = [], start = performance.now();
-  let lines = '', turnAt = 0;
-  const stop = () => { training.return(undefined); };
+  let unprinted = '', nextPrintAt = 0;
+  const stop = () => { training.return(undefined); }; // which ends the loop below
   process.once('SIGINT', stop); // Ctrl-C; a second one ends the program
   for (const loss of training) {
     const step = losses.push(loss), isGood = Number.isFinite(loss);
-    const [n, of] = [step, numSteps].map((number) => String(number).padStart(4));
-    if (isGood) lines += `step ${n} / ${of} | loss ${loss.toFixed(4)}\n`;
-    if (performance.now() < turnAt && step < numSteps && isGood) continue;
+    if (isGood) unprinted += `step ${pad(step)} / ${pad(numSteps)} | loss ${loss.toFixed(4)}\n`;
+    if (performance.now() < nextPrintAt && step < numSteps && isGood) continue;
     const recent = losses.slice(-50);
     const perSecond = (1000 * step) / (performance.now() - start);
     const progress = `step ${step} / ${numSteps}`
       + ` | loss ${mean(recent).toFixed(4)} (mean of ${recent.length})`
       + ` | ${perSecond.toFixed(0)} steps/s, ${((numSteps - step) / perSecond).toFixed(0)} s left`;
-    stdout.write(live ? `\r${progress.slice(0, columns() - 1)}\x1b[K` : lines); // [K clears it
-    lines = ''; // many at once are printed faster
-    turnAt = performance.now() + 20;
+    // \r goes back to the start of the line, and \x1b[K clears what is left of it.
+    stdout.write(live ? `\r${progress.slice(0, columns() - 1)}\x1b[K` : unprinted);
+    unprinted = ''; // printing many at once is faster
+    nextPrintAt = performance.now() + 20;
     await nextTurn(); // only here can Ctrl-C get through
     if (!isGood) break;
   }
@@ -803,18 +798,19 @@ async function watch(training: Generator<number>, numSteps: number, vocabSize: n
   return losses.length;
 }
 
-/** The losses as a curve of blocks, lowest at the bottom, even guessing on top. */
+/** The losses as a curve of blocks, lowest at the bottom, guessing evenly on top. */
 function curve(losses: number[], guessing: number, width: number): string {
   const edge = (i: number) => (i * losses.length) / width;
   const points = Array.from({ length: width }, (_, i) => // each the mean of one stretch
     mean(losses.slice(Math.floor(edge(i)), Math.ceil(edge(i + 1)))));
   const lowest = Math.min(...points, guessing);
-  const eighths = (x: number) => // of a row, of which there are 5
-    Math.round(x < guessing ? (40 * (x - lowest)) / (guessing - lowest) : 40);
-  const row = (below: number) => points.map((x) =>
-    ' ▁▂▃▄▅▆▇█'[Math.max(0, Math.min(8, eighths(x) - 8 * below))]).join('');
+  const height = (x: number) => (x < guessing ? (x - lowest) / (guessing - lowest) : 1); // 0 to 1
+  const row = (rowsBelow: number) => points.map((x) => {
+    const eighths = Math.round(5 * 8 * height(x)) - 8 * rowsBelow; // 5 rows of 8
+    return ' ▁▂▃▄▅▆▇█'[Math.max(0, Math.min(8, eighths))];
+  }).join('');
   return ['', `${guessing.toFixed(2).padStart(5)} ┬${' guessing evenly '.padEnd(width, '┄')}`,
-    ...[4, 3, 2, 1, 0].map((below) => `      │${row(below)}`),
+    ...[4, 3, 2, 1, 0].map((rowsBelow) => `      │${row(rowsBelow)}`),
     `${lowest.toFixed(2).padStart(5)} ┴${'─'.repeat(width)}`,
     `       step 1${`step ${losses.length}`.padStart(width - 6)}`].join('\n');
 }
@@ -822,7 +818,7 @@ function curve(losses: number[], guessing: number, width: number): string {
 // ---- E. Documents -------------------------------------------------------------------------------
 
 const namesUrl = 'https://raw.githubusercontent.com/karpathy/makemore/master/names.txt';
-/** The lines of a stream, trimmed, without blank ones. Throws an Error if they can't be names. */
+/** The lines of a stream, trimmed, minus the blank ones. Throws an Error if they can't be names. */
 async function linesOf(stream: AsyncIterable<Uint8Array>, atLeast = 1): Promise<string[]> {
   const decoder = new TextDecoder(); // what is not UTF-8 becomes U+FFFD
   let text = '';
@@ -834,20 +830,20 @@ async function linesOf(stream: AsyncIterable<Uint8Array>, atLeast = 1): Promise<
   const bad = lines.findIndex((line) => /[\0\uFFFD]/.test(line));
   if (bad >= 0) throw new Error(`it is damaged, or not UTF-8 text: see line ${bad + 1}`);
   const full = lines.filter((line) => line !== '');
-  const page = /^<(!|\?|html|head|body|script)/i.test(full[0]);
+  const page = /^<(!|\?|html|head|body|script)/i.test(full[0] ?? '');
   if (page) throw new Error('it is a web page, not a list');
-  if (full.length < atLeast) throw new Error('it has too few lines, and each should hold a name');
+  if (full.length < atLeast) throw new Error('it has too few lines (each should hold a name)');
   return full;
 }
 
-/** The lines at an address. Throws an InputError if it fails, or takes more than timeout ms. */
+/** The lines at an address. Throws an InputError if it fails, or takes more than `timeout` ms. */
 async function download(url: string, timeout: number, atLeast?: number): Promise<string[]> {
-  note(`reading ${url}`); // it may take a while
+  note(`reading ${url}`);
   try {
     const response = await fetch(url, { signal: AbortSignal.timeout(timeout) });
     if (response.status === 200 && response.body) return await linesOf(response.body, atLeast);
     await response.body?.cancel(); // or the page that comes with a 404 would keep us waiting
-    throw new Error(`the answer was ${response.status}, not 200`);
+    throw new Error(`the response was ${response.status}, not 200`);
   } catch (error) {
     const { message, cause } = error as Error & { cause?: NodeJS.ErrnoException };
     const reason = cause?.message || cause?.code || message; // message is only "fetch failed"
@@ -856,7 +852,7 @@ async function download(url: string, timeout: number, atLeast?: number): Promise
 }
 
 /** The documents to train on: the lines of source (a file or an address), if given, or else of
- * input.txt. If that doesn't exist, names.txt is downloaded and kept as input.txt. If that fails,
+ * input.txt. If that doesn't exist, names.txt is downloaded and saved as input.txt. If that fails,
  * the built-in names have to do. Throws an InputError if source or input.txt can't be used. */
 export async function loadDocuments(
   source?: string, folder = '.', url = namesUrl, timeout = 30_000,
@@ -873,13 +869,14 @@ export async function loadDocuments(
   }
   const names = await download(url, timeout, 1000) // it has 32,033
     .catch(({ message }: Error) => note(`${message}; using the names built into this file`));
-  if (!names) return [...builtInNames];
-  const part = `${file}.${process.pid}.part`; // so that input.txt is never there in part
+  if (!names) return [...builtInNames]; // as note() returns nothing
+  const part = `${file}.${process.pid}.part`; // so that input.txt is never half written
   try {
     writeFileSync(part, names.join('\n'));
-    if (!lstatSync(file, { throwIfNoEntry: false })) renameSync(part, file); // unless there is one
+    const isThere = lstatSync(file, { throwIfNoEntry: false }); // another run may have saved it
+    if (!isThere) renameSync(part, file);
   } catch (error) {
-    note(`cannot keep names.txt: ${(error as Error).message}`);
+    note(`cannot save names.txt: ${(error as Error).message}`);
   }
   try { rmSync(part, { force: true }); } catch {} // Deno may forbid it
   return names;
@@ -890,8 +887,8 @@ export function cutToBlock(documents: string[], blockSize: number): string[] {
   const fitting = documents.map((document) => // a character takes one or two places in a string
     [...document.slice(0, 2 * blockSize)].slice(0, blockSize).join(''));
   const cut = documents.filter((document, i) => document.length > fitting[i].length).length;
-  const length = `longer than ${blockSize} characters, and cut there (see --block-size)`;
-  if (cut > 0) note(`${cut} of ${documents.length} docs are ${length}`);
+  const fate = `longer than ${blockSize} characters, and are cut there (see --block-size)`;
+  if (cut > 0) note(`${cut} of ${documents.length} docs are ${fate}`);
   return fitting;
 }
 
@@ -912,14 +909,15 @@ sakura sana sara sasha sergei sofia sonia stefan sven tamar tariq tatiana thomas
 viktor wei william yara yuki yusuf zainab zara zoe`.trim().split(/\s+/);
 
 // ---- F. Start -----------------------------------------------------------------------------------
-// The program runs unless this file was imported. (Node has import.meta.main since version 24.2.)
+// The program runs unless this file was imported. (Not every Node tells us so: older ones have no
+// import.meta.main, and in 24.2.0 it is wrong.)
 function isMain(): boolean {
   const path = process.argv[1] ?? ''; // tsx lets us leave out what is added here
   const names = [path, `${path}.ts`, path.replace(/js$/, 'ts'), `${path}/index.ts`];
   const file = names.find((name) => existsSync(name) && statSync(name).isFile());
-  return file !== undefined && realpathSync(file) === realpathSync(fileURLToPath(import.meta.url));
+  return file !== undefined && realpathSync(file) === realpathSync(new URL(import.meta.url));
 }
-if ((import.meta as { main?: boolean }).main ?? isMain()) {
+if ((import.meta as { main?: boolean }).main || isMain()) {
   process.stderr.on('error', () => {}); // if a note cannot be written, we go on
   const cannotWrite = (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') note(`cannot write: ${error.message}`);
@@ -927,7 +925,7 @@ if ((import.meta as { main?: boolean }).main ?? isMain()) {
   };
   process.stdout.on('error', cannotWrite);
   main(process.argv.slice(2)).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOSPC') cannotWrite(error); // Deno throws this one
+    if (error.code === 'ENOSPC') cannotWrite(error); // Deno throws this one; this exits
     if (!(error instanceof InputError)) throw error;
     note(error.message);
     process.exitCode = error.exitCode;

@@ -38,7 +38,7 @@ export const tables: Table[] = [
     cells: ({ samples }) => [samples.join(', ')],
   },
   {
-    title: 'What more buys',
+    title: 'What more buys you',
     options: '--eval 1000',
     head: ['options', '1000 steps', 'time', '10,000 steps', 'time', '50,000 steps', 'time'],
     rows: [

@@ -186,13 +186,13 @@ describe('An explanation', () => {
   }
 
   test('shows wide and narrow characters as they are, and tabs keep their columns apart', () => {
-    assertShown([...'aé#1☺⌚😀\u1100李\uac00！𠀀 '].map((c): [string, string] => [c, c]));
+    assertShown([...'aé#1☺⌚😀\u1100李\uac00！𠀀'].map((c): [string, string] => [c, c]));
   });
 
   test('puts what joins the character before it on a circle, and tells the code of what has no shape', () => {
     assertShown([['e', 'e'], ['\u0301', '◌\u0301'], ['\u20dd', '◌\u20dd'], ['\u3099', '◌\u3099'],
       ['\u1161', '◌\u1161'], ['\u11ab', '◌\u11ab'], ['\ud7b0', '◌\ud7b0'],
-      ['\t', '9'], ['\x1b', '1b'], ['\u200d', '200d'], ['\ue000', 'e000']]);
+      ['\t', '09'], [' ', '␣'], ['\x1b', '1b'], ['\u200d', '200d'], ['\ue000', 'e000']]);
   });
 
   test('takes a sign for BOS that the dataset does not have', () => {
