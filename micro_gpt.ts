@@ -104,7 +104,7 @@ function record(x: Operand, rate: number): void {
 }
 
 /** A number that remembers how it was made: `new Value(2).mul(3).data` = 6. The object knows only
- * its slot. The tape has the rest, where a Value owns the operands recorded since the last one. You
+ * its slot. The tape has the rest: its operands are those recorded since the Value before it. You
  * can find the rates in any table of derivatives. Throws an InputError if the tape is full. */
 export class Value {
   readonly slot = nextSlot++;
@@ -132,8 +132,8 @@ export class Value {
     return new Value(this.data / plain(y), this, 1 / plain(y), y, -this.data / plain(y) ** 2);
   }
 
-  /** Adds to the grads of all Values that this one was made from. Call it only once, because a
-   * second call would pass on the old grads again. */
+  /** Adds to the grads of all Values that this one was made from. Call it once for each result:
+   * a second call would pass on the old grads again. */
   backward(): void {
     this.grad = 1;
     for (let slot = this.slot; slot >= 0; slot--) {
@@ -163,7 +163,7 @@ export function dot(a: Vector, b: Vector): Value {
     rates[next++] = data[p];
   }
   nextOperand = next;
-  return new Value(total); // which owns all these operands, as it is the first Value since
+  return new Value(total); // its operands are those that we have just recorded
 }
 
 /** Every step of training makes thousands of Values, which would soon fill the tape. So this runs
@@ -176,7 +176,7 @@ export function tidy<T extends number | string | void | readonly number[]>(body:
 
 // ---- 3. Parameters: the numbers that learn ------------------------------------------------------
 // A model is a pile of numbers, its parameters. Training sets them, but we choose how many there
-// are, and how to train them. Change one of these choices, and --eval tells you how good it was.
+// are, and how to train them. Change one below, and --eval tells you how the model likes it.
 
 const hyperparameters = { // name: [default, meaning]
   nEmbd: [16, 'width: how many numbers describe a token inside the model'],
@@ -239,10 +239,10 @@ export const parameters = ({ wte, wpe, lmHead, layers }: Model): Value[] =>
 //   logits = a score for each token                       (a dot with each row of lmHead)
 //
 // Each part adds its findings to x. Don't they get lost in the sum? No more than an instrument in a
-// recording: each has a sound of its own, and later parts learn to listen for it. Sums also help on
-// the way back. A gradient is multiplied by the rate of every operation it goes through, and often
-// shrinks. But the rates of a sum are 1, so along the sums it reaches even the first layer at full
-// strength. (x is called the residual stream.)
+// recording: each adds a pattern of its own, and linear(), below, can pick it out again. Sums also
+// help on the way back. A gradient is multiplied by the rate of every operation on its way, and
+// often shrinks. But the rates of a sum are 1, so along the sums it reaches even the first layer at
+// full strength. (x is called the residual stream.)
 //
 // For emma, gpt() is called with BOS at position 0, then with e at position 1, and so on. Each call
 // leaves something in a cache for later calls. No data flows the other way, so the model is causal:
@@ -254,8 +254,9 @@ export const parameters = ({ wte, wpe, lmHead, layers }: Model): Value[] =>
 export const sum = (x: Vector): Value => x.reduce((total, xi) => total.add(xi));
 /** Adds two vectors, number by number: `add([1, 2], [3, 4])` = [4, 6]. (n), (n) -> (n) */
 export const add = (x: Vector, y: Vector): Vector => x.map((xi, i) => xi.add(y[i]));
-/** A matrix times a vector: the dot product of each row with x. Think of a row as a pattern, and of
- * the product as how well x matches it: `linear([[1, 0], [2, 2]], [3, 4])` = [3, 14].
+/** A matrix times a vector: the dot product of each row with x. Think of a row as a pattern: the
+ * product is large if x is large in the same places, with the same signs. So [3, 4] has much of the
+ * first pattern here, and little of the second: `linear([[1, 1], [1, -1]], [3, 4])` = [7, -1].
  * (m, n), (n) -> (m) */
 export const linear = (w: Matrix, x: Vector): Vector => w.map((row) => dot(row, x));
 
@@ -273,11 +274,11 @@ export function softmax(scores: Vector): Vector {
 }
 
 /** Makes the numbers in x about as large as 1, by dividing them by their root mean square (the root
- * of the mean of their squares): `rmsnorm([3, 4])` = [0.8485, 1.1314]. Every layer adds to x, so x
- * tends to grow. But nudging a number in a matrix by 0.01 changes the result by 0.01 times a number
- * in x. If x is ten times as large, the same nudge does ten times as much, and no size of nudge
- * suits all layers. So attention and the MLP each get a copy of x that is scaled like this.
- * (Zhang and Sennrich 2019.) (n) -> (n) */
+ * of the mean of their squares): `rmsnorm([3, 4])` = [0.8485, 1.1314]. What for? If we nudge a
+ * number in a matrix by 0.01, the result changes by 0.01 times a number in x. But every part adds
+ * to x, so it tends to grow, and when it is ten times as large, the same nudge does ten times as
+ * much. So attention and the MLP each get a copy of x that is scaled like this, and one learning
+ * rate suits them all. (Zhang and Sennrich 2019.) (n) -> (n) */
 export function rmsnorm(x: Vector): Vector {
   const factor = dot(x, x).div(x.length).add(1e-5).pow(-0.5); // 1 / root; 1e-5 in case x is 0
   return x.map((xi) => xi.mul(factor));
@@ -294,8 +295,7 @@ type Cache = { keys: Vector[]; values: Value[][]; weights: Vector[] };
  *   a key     what do I have to offer?      e: "a vowel"
  *   a value   what do I say if asked?       e: "I am an e"
  *
- * 1. The dot product of m's query and a key is large if they match: large numbers in the same
- *    places, with the same signs. This is the key's score.
+ * 1. The dot product of m's query and a key is large if the two match. It is the key's score.
  * 2. softmax turns the scores into shares, which are called attention weights.
  * 3. m hears all the values, averaged with these weights, so e is by far the loudest. With weights
  *    of 0.25 and 0.75, say, values of 4 and 8 become `dot([0.25, 0.75], [4, 8])` = 7.
@@ -310,12 +310,12 @@ function attention(x: Vector, layer: Layer, heads: Cache[]): Vector {
   const headDim = x.length / heads.length; // 16 / 4
   const heard = heads.flatMap(({ keys, values, weights }, head) => {
     const start = head * headDim, end = start + headDim; // this head's part
-    // Keys are stored in rows, one for each position. Values are stored in columns, so that a row
-    // holds the same number of every value, and linear() can take its mean.
+    // Keys are stored in rows, one for each position. Values are stored in columns: row 0 has the
+    // first number of each value, and so on, so that linear() can average them.
     keys.push(key.slice(start, end));
     value.slice(start, end).forEach((number, i) => values[i].push(number));
-    // Dot products grow like the root of the length. If scores get large, one position gets nearly
-    // all the weight, and the others hardly any gradient to learn from. So we divide by that root.
+    // Dot products grow like the root of the length, as plus and minus partly cancel. We divide by
+    // that root, or else one position gets nearly all the weight, and the others no gradient.
     const scores = linear(keys, query.slice(start, end)).map((s) => s.div(Math.sqrt(headDim)));
     weights.push(softmax(scores)); // one for each position so far
     return linear(values, weights.at(-1)!);
@@ -336,8 +336,8 @@ const mlp = (x: Vector, layer: Layer): Vector =>
 
 /** The logits for the next token. Call it for one position after another, with the same caches. */
 export function gpt(model: Model, token: number, position: number, caches: Cache[][]): Vector {
-  // Attention takes a mean, and a mean ignores order. Without wpe, our single layer would tell the
-  // a of "ema" and the a of "mea" the same. (The sum is scaled, since embeddings start out small.)
+  // Attention takes a mean, and a mean ignores order. Without wpe, the a would hear the same in
+  // "ema" as in "mea", at least in the first layer. Embeddings start out small, so we scale them.
   let x = rmsnorm(add(model.wte[token], model.wpe[position]));
   for (const [i, layer] of model.layers.entries()) {
     x = add(x, attention(rmsnorm(x), layer, caches[i]));
@@ -427,9 +427,9 @@ export function choose(weights: number[], random: number): number {
  * model sees next. This goes on until the dice say BOS, or the block is full. Why dice? If we took
  * the likeliest letter each time, all names would be the same. A prompt skips the dice.
  *
- * The logits are divided by the temperature first. Below 1, that widens the gaps between them, so
- * favourites become even stronger favourites. Above 1, it does the opposite. Odds of 1 : 3 become
- * 1 : 9 at 0.5: `softmax([0 / 0.5, 1.0986 / 0.5])` = [0.1, 0.9]. (For 0, it is 0.000001.) */
+ * The logits are divided by the temperature first (0 counts as 0.000001). Below 1, that widens the
+ * gaps between them, so favourites become even stronger favourites. Above 1, it does the opposite.
+ * Odds of 1 : 3 become 1 : 9 at 0.5: `softmax([0 / 0.5, 1.0986 / 0.5])` = [0.1, 0.9]. */
 export function sample(model: Model, tokenizer: Tokenizer, random: Random, prompt = ''): string {
   const { blockSize, temperature } = model.config;
   const given = tokenizer.encode(prompt).slice(1, -1); // without BOS
@@ -463,7 +463,7 @@ export async function main(args: string[]): Promise<void> {
   checkFits(config, tokenizer);
   const model = createModel(config, tokenizer.vocabSize, () => random.gauss(0, 0.08));
   print(`num params: ${parameters(model).length}`);
-  const start = fit(prompt, tokenizer, '--prompt', config.blockSize - 1);
+  const start = fit(prompt, tokenizer, '--prompt', config.blockSize - 1); // it goes on
   const word = fit(explain ?? '', tokenizer, '--explain', config.blockSize);
 
   const steps = train(model, tokenizer, training);
