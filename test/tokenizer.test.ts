@@ -2,12 +2,6 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createTokenizer, InputError } from '../micro_gpt.ts';
 
-const letters = [...'abcdefghijklmnopqrstuvwxyz'];
-
-test('"emma" is [26, 4, 12, 12, 0, 26]', () => {
-  assert.deepEqual(createTokenizer(letters).encode('emma'), [26, 4, 12, 12, 0, 26]);
-});
-
 test('Every character of the text gets one token, and BOS the last', () => {
   const tokenizer = createTokenizer(['emma', 'olivia']);
   assert.deepEqual(tokenizer.characters, ['a', 'e', 'i', 'l', 'm', 'o', 'v']);
@@ -33,6 +27,7 @@ test('A document comes back from its tokens, one for each code point', () => {
     ['Zo\u00e9', 3],
     ['𝒜da', 3],
     ['李雷', 2],
+    ['ab'.repeat(1000), 2000],
     ['', 0],
   ];
   const tokenizer = createTokenizer(documents.map(([document]) => document));
@@ -45,19 +40,9 @@ test('A document comes back from its tokens, one for each code point', () => {
   }
 });
 
-test('A text of 2000 characters has 2002 tokens, and an empty one has 2', () => {
-  const tokenizer = createTokenizer(['ab']);
-  assert.deepEqual(tokenizer.encode('ab'.repeat(1000)), [2, ...Array<number[]>(1000).fill([0, 1]).flat(), 2]);
-  assert.deepEqual(tokenizer.encode(''), [2, 2]);
-});
-
-test('BOS stands for no character', () => {
-  const tokenizer = createTokenizer(letters);
-  assert.equal(tokenizer.characters[tokenizer.bos], undefined);
-});
-
 test('A character that is not in the dataset is an error that names it and its code point, an emoji whole', () => {
-  const tokenizer = createTokenizer([...letters, '😎']); // begins with the same UTF-16 unit as the emoji below
+  const documents = ['abcdefghijklmnopqrstuvwxyz', '😎']; // begins with the same UTF-16 unit as the emoji below
+  const tokenizer = createTokenizer(documents);
   for (const [document, character, codePoint] of [
     ['anné', 'é', 'U+00E9'], ['Emma', 'E', 'U+0045'], ['a😀b', '😀', 'U+1F600'], ['zoe\u0301', '\u0301', 'U+0301'],
     ['\x1b', '\x1b', 'U+001B'],
