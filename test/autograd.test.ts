@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { dot, linear, Random, sum, tidy, Value } from '../micro_gpt.ts';
+import { dot, Random, sum, tidy, Value } from '../micro_gpt.ts';
 import { assertClose, gradsOf, numbersOf, smallTape, vectorOf } from './helpers.ts';
 import { ObjectValue } from './object_graph.ts';
 
@@ -19,14 +19,7 @@ const operations: [string, (x: Value, y: Value) => Value, (x: number, y: number)
   ['x / 3', (x) => x.div(3), (x) => x / 3],
   ['x + 0', (x) => x.add(0), (x) => x],
   ['x * 0', (x) => x.mul(0), () => 0],
-  ['2 + x', (x) => new Value(2).add(x), (x) => 2 + x],
-  ['2 - x', (x) => new Value(2).sub(x), (x) => 2 - x],
-  ['2 * x', (x) => new Value(2).mul(x), (x) => 2 * x],
-  ['2 / x', (x) => new Value(2).div(x), (x) => 2 / x],
-  ['x + x', (x) => x.add(x), (x) => x + x],
-  ['x - x', (x) => x.sub(x), () => 0],
   ['x * x', (x) => x.mul(x), (x) => x * x],
-  ['x / x', (x) => x.div(x), () => 1],
   ['x ** 3', (x) => x.pow(3), (x) => x ** 3],
   ['x ** -2', (x) => x.pow(-2), (x) => x ** -2],
   ['x ** -0.5', (x) => x.pow(-0.5), (x) => x ** -0.5],
@@ -79,23 +72,6 @@ test('gradients add up over several results until they are cleared', () => {
   assert.equal(x.grad, 4);
 });
 
-test('what a result was not made from gets no gradient', () => {
-  const x = new Value(2), bystander = new Value(3);
-  const between = x.mul(bystander);
-  const result = x.mul(5);
-  const later = result.mul(bystander);
-  result.backward();
-  assert.deepEqual(gradsOf([x, bystander, between, later]), [5, 0, 0, 0]);
-});
-
-test('data can be set, and later operations use it', () => {
-  const x = new Value(2);
-  x.data = 3;
-  const y = x.mul(x);
-  y.backward();
-  assert.deepEqual([y.data, x.grad], [9, 6]);
-});
-
 test('a chain of 1,000,000 operations has its value and its gradient', () => {
   tidy(() => {
     const x = new Value(0.5);
@@ -107,17 +83,6 @@ test('a chain of 1,000,000 operations has its value and its gradient', () => {
 });
 
 // ---- Sums of products
-
-test('dot is the sum of products written out, in value and gradients', () => {
-  const valueAndGradients = (sumOfProducts: typeof dot) => tidy(() => {
-    const a = vectorOf(1, -2, 3), b = vectorOf(0.5, 4, -1.5);
-    const result = sumOfProducts(a, b).mul(3);
-    result.backward();
-    return [result.data, ...gradsOf([...a, ...b])];
-  });
-  const written: typeof dot = (a, b) => a[0].mul(b[0]).add(a[1].mul(b[1])).add(a[2].mul(b[2]));
-  assert.deepEqual(valueAndGradients(dot), valueAndGradients(written));
-});
 
 test('dots of 1, 256, 300 and 4096 products have their value and their gradients', () => {
   for (const n of [1, 256, 300, 4096]) {
@@ -131,21 +96,6 @@ test('dots of 1, 256, 300 and 4096 products have their value and their gradients
   }
 });
 
-test('the dot of a vector with itself has twice the vector as gradient', () => {
-  const a = vectorOf(1, -2, 3);
-  const square = dot(a, a);
-  square.backward();
-  assert.equal(square.data, 14);
-  assert.deepEqual(gradsOf(a), [2, -4, 6]);
-});
-
-test('dot passes gradients on to what its operands were made from', () => {
-  const x = new Value(3);
-  const powers = [1, 2, 3].map((n) => x.pow(n));
-  dot(powers, vectorOf(1, 10, 100)).backward();
-  assert.equal(x.grad, 1 + 10 * 2 * 3 + 100 * 3 * 3 ** 2);
-});
-
 test('dot refuses, with a RangeError, vectors of different lengths', () => {
   for (const [n, m] of [[3, 1], [1, 3], [0, 1]]) {
     const a = vectorOf(...Array<number>(n).fill(1)), b = vectorOf(...Array<number>(m).fill(1));
@@ -153,42 +103,9 @@ test('dot refuses, with a RangeError, vectors of different lengths', () => {
   }
 });
 
-test('dot takes any Values in any order, some of them twice, and made by several operations', () => {
-  const xs = vectorOf(2, 3, 5, 7);
-  const result = dot([3, 0, 0, 2].map((i) => xs[i].add(1).mul(1)), [xs[0], ...vectorOf(10, 100), xs[0]]);
-  result.backward();
-  assert.equal(result.data, 8 * 2 + 3 * 10 + 3 * 100 + 6 * 2);
-  assert.deepEqual(gradsOf(xs), [8 + 10 + 100 + 6, 0, 2, 2]);
-});
-
-test('a dot takes one slot, and the operations that it stands for would take 2n - 1', () => {
-  const slotsOf = (make: () => Value) => tidy(() => {
-    const before = new Value(0).slot;
-    return make().slot - before;
-  });
-  const a = vectorOf(1, 2, 3), b = vectorOf(4, 5, 6);
-  assert.equal(slotsOf(() => dot(a, b)), 1);
-  assert.equal(slotsOf(() => sum(a.map((x, i) => x.mul(b[i])))), 2 * 3 - 1);
-});
-
-test('linear gives one dot a row, in value and gradients', () => {
-  const w = [vectorOf(1, 2, 3), vectorOf(-4, 5, -6)];
-  const x = vectorOf(7, 8, 9);
-  const [first, second] = linear(w, x);
-  assert.deepEqual([first.data, second.data], [1 * 7 + 2 * 8 + 3 * 9, -4 * 7 + 5 * 8 - 6 * 9]);
-
-  first.add(second.mul(10)).backward();
-  assert.deepEqual(gradsOf(w[0]), [7, 8, 9]);
-  assert.deepEqual(gradsOf(w[1]), [70, 80, 90]);
-  assert.deepEqual(gradsOf(x), [1 - 40, 2 + 50, 3 - 60]);
-});
-
-test('sum adds all up, and each has gradient 1', () => {
-  const xs = vectorOf(1, 20, 300);
-  const total = sum(xs);
-  total.backward();
-  assert.equal(total.data, 321);
-  assert.deepEqual(gradsOf(xs), [1, 1, 1]);
+test('a dot takes one slot, however many products it has', () => {
+  const a = vectorOf(1, 2, 3);
+  assert.equal(dot(a, a).slot, a[2].slot + 1);
 });
 
 // ---- Against a graph of objects
@@ -237,38 +154,6 @@ test('200 random expressions have the value and the gradients of a graph of obje
 
 // ---- tidy
 
-test('tidy returns what its body returns', () => {
-  assert.equal(tidy(() => new Value(2).mul(3).data), 6);
-});
-
-test('after tidy, the next Value takes the slot that the first one inside had, as new', () => {
-  const inside = tidy(() => {
-    const a = vectorOf(1, 2, 3);
-    dot(a, a).backward();
-    return a[0].slot;
-  });
-  const after = new Value(5);
-  assert.equal(after.slot, inside);
-  assert.deepEqual([after.data, after.grad], [5, 0]);
-});
-
-test('what a slot was used for before tidy freed it does not matter to its next use', () => {
-  const use = () => tidy(() => {
-    const x = vectorOf(2, 3);
-    const y = x[0].mul(x[1]);
-    y.backward();
-    return [y.slot, ...gradsOf(x)];
-  });
-  const before = use();
-  tidy(() => {
-    const x = vectorOf(2, 3);
-    const y = dot(x, x); // takes the same slot
-    assert.equal(y.slot, before[0]);
-    y.backward();
-  });
-  assert.deepEqual(use(), before);
-});
-
 test('tidy frees its slots on a throw too, and lets the error through', () => {
   const slots = [1, 2].map(() => {
     let slot = 0;
@@ -288,13 +173,6 @@ test('tidy inside tidy frees only what the inner one took', () => {
     z.backward();
     assert.deepEqual([x.data, y.data, z.data, x.grad], [2, 4, 12, 12]);
   });
-});
-
-test('Values made outside a tidy keep their data, and gather gradients inside it', () => {
-  const x = new Value(3);
-  const y = x.mul(x);
-  tidy(() => y.mul(10).backward());
-  assert.deepEqual([x.data, y.data, y.grad, x.grad], [3, 9, 10, 60]);
 });
 
 test('random programs of tidies in tidies have the gradients of a graph of objects', () => {
@@ -364,12 +242,6 @@ test('backward() on a Value made from no other sets its own gradient to 1, whate
   x.grad = 5;
   x.backward();
   assert.equal(x.grad, 1);
-});
-
-test('a constant takes no gradient from others', () => {
-  const x = new Value(2);
-  x.mul(3).add(4).div(2).sub(1).backward();
-  assert.equal(x.grad, 1.5);
 });
 
 test('gradients come through a tape that is full, which says what to lower', async (t) => {
