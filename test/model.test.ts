@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import {
-  add, createModel, emptyCaches, gpt, lossOf, parameters, rmsnorm, softmax, tidy,
-} from '../micro_gpt.ts';
+import { createModel, emptyCaches, gpt, lossOf, parameters, rmsnorm, softmax, tidy } from '../micro_gpt.ts';
 import type { Config, Matrix, Model } from '../micro_gpt.ts';
 import { assertClose, defaults, numbersOf, randomModel as anyModel, vectorOf } from './helpers.ts';
 
@@ -25,21 +23,6 @@ const lossAsNumber = (model: Model, tokens: number[]): number => tidy(() => loss
 
 // ---- Parts
 
-test('add adds vectors number by number', () => {
-  assert.deepEqual(numbersOf(add(vectorOf(1, 2), vectorOf(30, 40))), [31, 42]);
-});
-
-test('softmax gives positive numbers, in the order of the scores, that sum to 1', () => {
-  const [a, b, c, d] = numbersOf(softmax(vectorOf(0.3, -2, 5, 1)));
-  assert.ok(0 < b && b < a && a < d && d < c, `0 < ${b} < ${a} < ${d} < ${c}`);
-  assertClose([a + b + c + d], [1], 1e-15);
-});
-
-test('softmax is not moved by a shift of all scores', () => {
-  const probabilities = numbersOf(softmax(vectorOf(1, 2, 4)));
-  assertClose(numbersOf(softmax(vectorOf(-6, -5, -3))), probabilities, 1e-15);
-});
-
 test('softmax is safe with scores of 1000 and -1000, and so are its gradients', () => {
   for (const [scores, probabilities, gradientsOfFirst] of [
     [[1000, 1000], [0.5, 0.5], [0.25, -0.25]],
@@ -54,14 +37,6 @@ test('softmax is safe with scores of 1000 and -1000, and so are its gradients', 
   }
 });
 
-test('rmsnorm scales to a mean square of 1, and keeps the direction', () => {
-  const x = [30, -40, 120, 0, 7];
-  const scaled = numbersOf(rmsnorm(vectorOf(...x)));
-  const meanSquare = scaled.reduce((total, xi) => total + xi ** 2, 0) / 5;
-  assertClose([meanSquare], [1], 1e-8);
-  assertClose(scaled, x.map((xi) => (xi * scaled[0]) / x[0]), 1e-12);
-});
-
 test('rmsnorm adds 1e-5 to the mean square, so that a vector of zeros stays one', () => {
   const zeros = vectorOf(0, 0, 0);
   const result = rmsnorm(zeros);
@@ -74,20 +49,8 @@ test('rmsnorm adds 1e-5 to the mean square, so that a vector of zeros stays one'
 
 // ---- Parameters
 
-const shapeOf = (matrix: Matrix): string => {
-  const widths = new Set(matrix.map((row) => row.length)); // one, if all rows are as long
-  return `${matrix.length}, ${[...widths].join(' or ')}`;
-};
-const shapesOf = (matrices: Record<string, Matrix>) =>
-  Object.fromEntries(Object.entries(matrices).map(([name, matrix]) => [name, shapeOf(matrix)]));
-
-test('by default there are 4192 parameters, in matrices of these shapes', () => {
-  const model = createModel(defaults, 27, () => 0);
-  const { wte, wpe, lmHead, layers } = model;
-  assert.equal(parameters(model).length, 4192);
-  assert.deepEqual(shapesOf({ wte, wpe, lmHead }), { wte: '27, 16', wpe: '16, 16', lmHead: '27, 16' });
-  assert.deepEqual(layers.map(shapesOf),
-    [{ wq: '16, 16', wk: '16, 16', wv: '16, 16', wo: '16, 16', fc1: '64, 16', fc2: '16, 64' }]);
+test('by default there are 4192 parameters', () => {
+  assert.equal(parameters(createModel(defaults, 27, () => 0)).length, 4192);
 });
 
 test('parameters are drawn in the order of the original: matrix by matrix, row by row', () => {
@@ -157,12 +120,6 @@ test('a position sees all tokens so far, and none that come later', () => {
   });
 });
 
-test('a token means something else at another position', () => {
-  const model = randomModel();
-  const at = (position: number) => tidy(() => numbersOf(gpt(model, 0, position, emptyCaches(model))));
-  assert.notDeepEqual(at(0), at(1));
-});
-
 test('the gradients of the loss agree with central differences, in every matrix', async (t) => {
   const model = randomModel();
   const tokens = [bos, 0, 2, 2, 1, bos];
@@ -192,11 +149,6 @@ test('the loss is the mean of -log(the probability of the token that came)', () 
   for (const tokens of [[bos, bos], [bos, 0, bos], [bos, 0, 2, 2, bos]]) {
     assertClose([lossAsNumber(model, tokens)], [plainLoss(model, tokens)], 1e-12);
   }
-});
-
-test('a model of zeros guesses evenly: its loss is ln vocabSize', () => {
-  const model = createModel(small, 27, () => 0);
-  assertClose([lossAsNumber(model, [26, 4, 12, 12, 0, 26])], [Math.log(27)], 1e-12);
 });
 
 test('a document is predicted up to its end, or to the end of the block', () => {
