@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
-  adam, createModel, createTokenizer, emptyCaches, gpt, lossOf, parameters, Random, sample, softmax, tidy,
-  train, Value,
+  adam, createModel, createTokenizer, emptyCaches, gpt, lossOf, parameters, Random, sample, tidy, train, Value,
 } from '../micro_gpt.ts';
 import type { Config, Model, Tokenizer } from '../micro_gpt.ts';
 import { assertClose, defaults, numbersOf, randomModel } from './helpers.ts';
@@ -10,17 +9,16 @@ import { assertClose, defaults, numbersOf, randomModel } from './helpers.ts';
 const documents = ['ab', 'cab', 'b'];
 const tokenizer = createTokenizer(documents);
 const settings: Partial<Config> = { nEmbd: 8, nHead: 2, blockSize: 6, numSteps: 10 };
-const modelWith = (changes: Partial<Config> = {}, vocabSize = tokenizer.vocabSize, seed = 1): Model =>
-  randomModel(vocabSize, { ...settings, ...changes }, seed);
+const modelWith = (changes: Partial<Config>, vocabSize = tokenizer.vocabSize): Model =>
+  randomModel(vocabSize, { ...settings, ...changes });
 
 const dataOf = (model: Model): number[] => numbersOf(parameters(model));
 const lossAsNumber = (model: Model, document: string): number =>
   tidy(() => lossOf(model, tokenizer.encode(document)).data);
-const lossesOf = (model: Model): number[] => [...train(model, tokenizer, documents)];
 
 // ---- Adam
 
-test('adam makes the two steps that we work out by hand', () => {
+test('adam makes the three steps that we work out by hand, and clears the gradients', () => {
   const p = new Value(1);
   const update = adam([p]);
 
@@ -37,6 +35,12 @@ test('adam makes the two steps that we work out by hand', () => {
   p.grad = -1;
   update(0.2);
   assertClose(p.data, 0.85206618, 1e-8);
+
+  // m = 0.85 * 0.105 = 0.08925,            without the bias 0.08925 / (1 - 0.85 ** 3) = 0.23129252
+  // v = 0.99 * 0.0496 = 0.049104,          without the bias 0.049104 / (1 - 0.99 ** 3) = 1.65327767
+  // p = 0.85206618 - 0.1 * 0.23129252 / 1.28579846
+  update(0.1); // with a gradient of 0, as the second call cleared it
+  assertClose(p.data, 0.83407794, 1e-8);
 });
 
 test('adam keeps the means of each parameter apart', () => {
@@ -49,15 +53,6 @@ test('adam keeps the means of each parameter apart', () => {
     update(0.1);
     updates.forEach((updateOne) => updateOne(0.1));
     assert.deepEqual(together.map((p) => p.data), apart.map((p) => p.data));
-  }
-});
-
-test('the first step of adam has the size of the learning rate, whatever the size of the gradient', () => {
-  for (const grad of [1e-3, 1, 1000, -1000]) {
-    const p = new Value(5);
-    p.grad = grad;
-    adam([p])(0.01);
-    assertClose(p.data, 5 - 0.01 * Math.sign(grad), 1e-6);
   }
 });
 
@@ -75,15 +70,6 @@ test('adam takes other constants', () => {
   const update = adam([p], 0, 0, 2);
   update(1); // m = 2, v = 4
   assert.equal(p.data, 4.5);
-});
-
-test('adam goes on in the direction of earlier gradients when there is none', () => {
-  const p = new Value(1);
-  const nudge = adam([p]);
-  p.grad = 2;
-  nudge(0.1);
-  nudge(0.1); // with a gradient of 0, as the first call cleared it: m = 0.255, v = 0.0396
-  assertClose(p.data, 0.9 - 0.1 * (0.255 / 0.2775) / Math.sqrt(0.0396 / 0.0199), 1e-8);
 });
 
 // ---- Training
@@ -108,43 +94,20 @@ test('train walks from document to document and round again, and from learningRa
   assertClose(dataOf(model), dataOf(byHand), 1e-12);
 });
 
-test('of a document longer than the block, the first blockSize predictions are trained on', () => {
-  const [long, cut] = ['abcab', 'abc'].map((document) =>
-    [...train(modelWith({ blockSize: 2, numSteps: 3 }), tokenizer, [document])]);
-  assert.deepEqual(long, cut);
-  assertClose(long[0], tidy(() => lossOf(modelWith({ blockSize: 2 }), [tokenizer.bos, 0, 1]).data), 1e-12);
-});
-
-test('a single step moves parameters by the learning rate, and leaves no gradient behind', () => {
-  const model = modelWith({ numSteps: 1, learningRate: 0.03 });
-  const before = dataOf(model);
-  lossesOf(model);
-  const moves = dataOf(model).map((x, i) => Math.abs(x - before[i]));
-  assertClose(Math.max(...moves), 0.03, 1e-8);
-  assert.ok(parameters(model).every((p) => p.grad === 0), 'all gradients are 0');
-});
-
 test('with 0 steps, nothing happens', () => {
   const model = modelWith({ numSteps: 0 });
-  assert.deepEqual(lossesOf(model), []);
-  assert.deepEqual(dataOf(model), dataOf(modelWith()));
+  assert.deepEqual([...train(model, tokenizer, documents)], []);
+  assert.deepEqual(dataOf(model), dataOf(modelWith({})));
 });
 
 test('training goes no further than its caller wants to hear', () => {
-  const model = modelWith();
-  const steps = train(model, tokenizer, documents);
-  assert.deepEqual(dataOf(model), dataOf(modelWith()));
+  const [stopped, short] = [modelWith({}), modelWith({ numSteps: 1 })];
+  const steps = train(stopped, tokenizer, documents);
   steps.next();
-  const afterOne = dataOf(model);
   steps.return();
   steps.next();
-  assert.deepEqual(dataOf(model), afterOne);
-  assert.notDeepEqual(afterOne, dataOf(modelWith()));
-});
-
-test('the same seed gives the same losses, and another seed gives others', () => {
-  assert.deepEqual(lossesOf(modelWith()), lossesOf(modelWith()));
-  assert.notDeepEqual(lossesOf(modelWith({}, tokenizer.vocabSize, 2)), lossesOf(modelWith()));
+  train(short, tokenizer, documents).next();
+  assert.deepEqual(dataOf(stopped), dataOf(short));
 });
 
 test('a model trained on one word knows it by heart, and says it', () => {
@@ -156,10 +119,9 @@ test('a model trained on one word knows it by heart, and says it', () => {
 });
 
 test('training and sampling give all their slots back', () => {
-  const model = modelWith();
+  const model = modelWith({});
   const before = new Value(0).slot;
-  lossesOf(model);
-  sample(model, tokenizer, new Random(1));
+  for (const _ of train(model, tokenizer, documents)) sample(model, tokenizer, new Random(1));
   assert.equal(new Value(0).slot, before + 1);
 });
 
@@ -185,37 +147,11 @@ function frequencies(model: Model, tokenizer: Tokenizer): (document: string) => 
   return (document) => (counts.get(document) ?? 0) / 5000;
 }
 
-test('a sample of a model that never says BOS fills the block to its last character', () => {
-  const model = modelWithLogits([0, 0, -1000], { blockSize: 5 });
-  for (let seed = 0; seed < 20; seed++) assert.match(sample(model, ab, new Random(seed)), /^[ab]{5}$/);
-});
-
-test('a sample of a model that only says BOS is empty', () => {
-  assert.equal(sample(modelWithLogits([0, 0, 1000], {}), ab, new Random(1)), '');
-});
-
-test('samples vary in length, but none is longer than the block', () => {
-  const lengths = new Set<number>();
-  const model = modelWithLogits([0, 0, 0], { blockSize: 3 });
-  const random = new Random(1);
-  for (let i = 0; i < 200; i++) lengths.add(sample(model, ab, random).length);
-  assert.deepEqual([...lengths].sort(), [0, 1, 2, 3]);
-});
-
 test('at a low temperature, a sample takes the likeliest character', () => {
   for (const temperature of [1e-6, 1e-3, 0.01]) {
     const model = modelWithLogits([0, 0.3, -0.1], { temperature, blockSize: 4 });
     for (let seed = 0; seed < 20; seed++) assert.equal(sample(model, ab, new Random(seed)), 'bbbb');
   }
-});
-
-test('at temperature 1, first characters are as frequent as the model finds them likely', () => {
-  const model = modelWith({ temperature: 1, blockSize: 1 });
-  const probabilities = tidy(() =>
-    softmax(gpt(model, tokenizer.bos, 0, emptyCaches(model))).map((p) => p.data));
-  const frequency = frequencies(model, tokenizer);
-  ['a', 'b', 'c', ''].forEach((document, i) => assertClose(frequency(document), probabilities[i], 0.02));
-  assert.ok(Math.max(...probabilities) - Math.min(...probabilities) > 0.1, 'they can be told apart');
 });
 
 test('temperature 0.5 turns probabilities of [0.25, 0.75] into [0.1, 0.9]', () => {
