@@ -89,18 +89,10 @@ test('20,000 different characters are not too many for the bigram table', () => 
 
 const nextSlot = () => tidy(() => new Value(0).slot);
 const tokenizer = createTokenizer(['abc']);
-const both = [
+for (const [name, call] of [
   ['evaluate', (model: Model) => evaluate(model, tokenizer, ['ab'], ['cab', 'b'])],
   ['explainWord', (model: Model) => explainWord(model, tokenizer, 'cab')],
-] as const;
-for (const [name, call] of both) {
-  test(`${name} leaves nothing on the tape`, () => {
-    const model = randomModel(4);
-    const slot = nextSlot();
-    call(model);
-    assert.equal(nextSlot(), slot);
-  });
-
+] as const) {
   test(`${name} throws an InputError for a loss that is not finite, and leaves nothing on the tape`, () => {
     const broken = createModel(defaults, 4, () => NaN);
     const tooSure = randomModel(4); // gives to what comes a probability that is rounded to 0
