@@ -7,7 +7,7 @@
  *   1. Take a name from the dataset, and guess each of its letters in turn.
  *   2. Measure how wrong the guesses were. That number is called the loss.
  *   3. For each of the model's 4192 numbers, find out how nudging it would change the loss.
- *   4. Nudge all of them a little, each in the direction that makes the loss smaller.
+ *   4. Nudge all of them a little, so that together they make the loss smaller.
  *
  * After 1000 names, we let it run on its own guesses, and it writes names. ChatGPT began the
  * same way, with far more numbers, and with pieces of words instead of letters.
@@ -132,8 +132,8 @@ export class Value {
     return new Value(this.data / plain(y), this, 1 / plain(y), y, -this.data / plain(y) ** 2);
   }
 
-  /** Adds to the grads of all Values that this one was made from. Call it once for each result:
-   * a second call would pass on the old grads again. */
+  /** Adds to the grads of all Values that this one was made from. Call it once, and then let
+   * tidy() rewind the tape, as a second call would pass on the old grads again. */
   backward(): void {
     this.grad = 1;
     for (let slot = this.slot; slot >= 0; slot--) {
@@ -250,7 +250,7 @@ export const parameters = ({ wte, wpe, lmHead, layers }: Model): Value[] =>
 //
 // Shapes are written like this: (n) -> (m) takes a vector of n numbers, and gives one of m.
 
-/** The sum of the numbers in a vector. (n) -> (1) */
+/** The sum of the numbers in a vector. */
 export const sum = (x: Vector): Value => x.reduce((total, xi) => total.add(xi));
 /** Adds two vectors, number by number: `add([1, 2], [3, 4])` = [4, 6]. (n), (n) -> (n) */
 export const add = (x: Vector, y: Vector): Vector => x.map((xi, i) => xi.add(y[i]));
@@ -314,8 +314,8 @@ function attention(x: Vector, layer: Layer, heads: Cache[]): Vector {
     // first number of each value, and so on, so that linear() can average them.
     keys.push(key.slice(start, end));
     value.slice(start, end).forEach((number, i) => values[i].push(number));
-    // Dot products grow like the root of the length, as plus and minus partly cancel. We divide by
-    // that root, or else one position gets nearly all the weight, and the others no gradient.
+    // Dot products grow like the root of the length, as plus and minus partly cancel. The larger
+    // the scores, the less weight and gradient all but one position get, so we divide by that root.
     const scores = linear(keys, query.slice(start, end)).map((s) => s.div(Math.sqrt(headDim)));
     weights.push(softmax(scores)); // one for each position so far
     return linear(values, weights.at(-1)!);
@@ -390,7 +390,7 @@ export function* train(model: Model, tokenizer: Tokenizer, documents: string[]) 
  * and parameters with tiny gradients hardly move. So Adam keeps two running means for each:
  *
  *   m   of its gradients. We follow m, not the latest gradient, so odd names average out.
- *   v   of their squares. Its root is the usual size of the gradient. We divide by that, so all
+ *   v   of their squares. Its root is the usual size of the gradient. We divide by that, so most
  *       parameters move at about the same pace.
  *
  * beta1 and beta2 say how slowly they forget: m recalls about 1 / (1 - 0.85) = 7 steps, v 100. */
@@ -415,7 +415,7 @@ export function adam(parameters: Value[], beta1 = 0.85, beta2 = 0.99, epsilon = 
 // ---- 6. Sampling: inventing a name --------------------------------------------------------------
 
 /** Picks an index at random: the larger its weight, the likelier. Think of the weights as
- * planks, laid end to end. `random`, from 0 to 1, says how far along to walk, and we pick the plank
+ * planks, laid end to end. `random`, from 0 to below 1, says how far to walk, and we pick the plank
  * we end up on: `choose([1, 3], 0.2)` = 0 and `choose([1, 3], 0.3)` = 1. */
 export function choose(weights: number[], random: number): number {
   const total = weights.reduce((a, b) => a + b, 0);
@@ -427,9 +427,9 @@ export function choose(weights: number[], random: number): number {
  * model sees next. This goes on until the dice say BOS, or the block is full. Why dice? If we took
  * the likeliest letter each time, all names would be the same. A prompt skips the dice.
  *
- * The logits are divided by the temperature first (0 counts as 0.000001). Below 1, that widens the
- * gaps between them, so favourites become even stronger favourites. Above 1, it does the opposite.
- * Odds of 1 : 3 become 1 : 9 at 0.5: `softmax([0 / 0.5, 1.0986 / 0.5])` = [0.1, 0.9]. */
+ * First, the logits are divided by the temperature (--temperature 0 means 0.000001). Below 1, that
+ * widens the gaps between them, so favourites become even stronger favourites. At 0.5, odds of
+ * 1 : 3 become 1 : 9: `softmax([0 / 0.5, 1.0986 / 0.5])` = [0.1, 0.9]. Above 1, it's the opposite. */
 export function sample(model: Model, tokenizer: Tokenizer, random: Random, prompt = ''): string {
   const { blockSize, temperature } = model.config;
   const given = tokenizer.encode(prompt).slice(1, -1); // without BOS
@@ -656,7 +656,7 @@ export function evaluate(
   const { vocabSize } = tokenizer;
   const encode = (document: string) =>
     tokenizer.encode(document).slice(0, model.config.blockSize + 1);
-  const totals = new Array<number>(vocabSize).fill(0); // how often each token came
+  const totals = new Array<number>(vocabSize).fill(0); // how often a token came before another
   const pairs = new Map<string, number>(); // how often '4 12' did, which is a 4 and then a 12
   const count = (token: number, next: number) => pairs.get(`${token} ${next}`) ?? 0;
   const guessesIn = (tokens: number[]) => tokens.slice(1).map((next, i) => [tokens[i], next]);
@@ -738,7 +738,7 @@ export function explainWord(
   const loss = () => finite(tidy(() => lossOf(model, tokens).data), 'the loss is').toFixed(2);
   const before = loss(), config = { ...model.config, numSteps: 1 };
   train({ ...model, config }, tokenizer, [word]).next();
-  const after = `${loss()} after one more step of training, on this word alone`;
+  const after = `${loss()} after one large step of training, on this word alone`;
   return [...lines, ...table, '', `loss: ${before}, and ${after}`].join('\n');
 }
 const shade = ({ data: weight }: Value) => '·░▒▓█'[Math.round(4 * Math.sqrt(weight))];
@@ -852,8 +852,8 @@ async function download(url: string, timeout: number, atLeast?: number): Promise
 }
 
 /** The documents to train on: the lines of source (a file or an address), if given, or else of
- * input.txt. If that doesn't exist, names.txt is downloaded and saved as input.txt. If that fails,
- * the built-in names have to do. Throws an InputError if source or input.txt can't be used. */
+ * input.txt. If that doesn't exist, names.txt is downloaded and saved as input.txt. If there is no
+ * download, the built-in names have to do. Throws an InputError if a file or source is no use. */
 export async function loadDocuments(
   source?: string, folder = '.', url = namesUrl, timeout = 30_000,
 ): Promise<string[]> {

@@ -103,35 +103,6 @@ const exercises: Exercise[] = [
     },
   },
   {
-    name: 'rotary positions',
-    changes: [
-      ['    wpe: matrix(blockSize, nEmbd), ', '    '],
-      ['({ wte, wpe, lmHead, layers }', '({ wte, lmHead, layers }'], ['[wte, wpe, lmHead, ...', '[wte, lmHead, ...'],
-      ['rmsnorm(add(model.wte[token], model.wpe[position]))', 'rmsnorm(model.wte[token])'],
-      ['  const headDim = x.length / heads.length; // 16 / 4\n', `  const headDim = x.length / heads.length;
-  const position = heads[0].keys.length;
-  const rotate = (v: Vector): Vector => v.map((vi, i) => { // each two numbers are turned together
-    const angle = position / 10000 ** ((i - (i % 2)) / headDim);
-    const other = i % 2 === 0 ? v[i + 1].mul(-Math.sin(angle)) : v[i - 1].mul(Math.sin(angle));
-    return vi.mul(Math.cos(angle)).add(other);
-  });
-`],
-      ['key.slice(start, end)', 'rotate(key.slice(start, end))'],
-      ['query.slice(start, end)', 'rotate(query.slice(start, end))'],
-    ],
-    check: (gpt) => {
-      assert.equal(count(gpt), 3936);
-      const random = new gpt.Random(1);
-      const model = gpt.createModel(defaults, 4, () => random.gauss(0, 0.5));
-      const last = (...tokens: number[]) => { // what comes after these
-        const caches = gpt.emptyCaches(model);
-        return tokens.map((token, i) => numbersOf(gpt.gpt(model, token, i, caches))).at(-1);
-      };
-      assert.notDeepEqual(last(3, 0, 1, 2), last(3, 1, 0, 2)); // their order matters still
-      learns(gpt);
-    },
-  },
-  {
     name: 'weight decay',
     changes: [['      p.data -= learningRate * (m[i]', '      p.data -= learningRate * 0.1 * p.data;\n      p.data -= learningRate * (m[i]']],
     check: (gpt) => {
@@ -171,6 +142,35 @@ const exercises: Exercise[] = [
       const model = gpt.createModel(defaults, 9, () => weights.gauss(0, 0.5));
       const samples = Array.from({ length: 20 }, () => gpt.sample(model, tokenizer, random));
       assert.equal(new Set(samples).size, 1);
+    },
+  },
+  {
+    name: 'rotary positions',
+    changes: [
+      ['    wpe: matrix(blockSize, nEmbd), ', '    '],
+      ['({ wte, wpe, lmHead, layers }', '({ wte, lmHead, layers }'], ['[wte, wpe, lmHead, ...', '[wte, lmHead, ...'],
+      ['rmsnorm(add(model.wte[token], model.wpe[position]))', 'rmsnorm(model.wte[token])'],
+      ['  const headDim = x.length / heads.length; // 16 / 4\n', `  const headDim = x.length / heads.length;
+  const position = heads[0].keys.length;
+  const rotate = (v: Vector): Vector => v.map((vi, i) => { // each two numbers are turned together
+    const angle = position / 10000 ** ((i - (i % 2)) / headDim);
+    const other = i % 2 === 0 ? v[i + 1].mul(-Math.sin(angle)) : v[i - 1].mul(Math.sin(angle));
+    return vi.mul(Math.cos(angle)).add(other);
+  });
+`],
+      ['key.slice(start, end)', 'rotate(key.slice(start, end))'],
+      ['query.slice(start, end)', 'rotate(query.slice(start, end))'],
+    ],
+    check: (gpt) => {
+      assert.equal(count(gpt), 3936);
+      const random = new gpt.Random(1);
+      const model = gpt.createModel(defaults, 4, () => random.gauss(0, 0.5));
+      const last = (...tokens: number[]) => { // what comes after these
+        const caches = gpt.emptyCaches(model);
+        return tokens.map((token, i) => numbersOf(gpt.gpt(model, token, i, caches))).at(-1);
+      };
+      assert.notDeepEqual(last(3, 0, 1, 2), last(3, 1, 0, 2)); // their order matters still
+      learns(gpt);
     },
   },
 ];

@@ -57,6 +57,7 @@ export const tables: Table[] = [
     head: ['taken away', 'this', 'becomes', '1000 steps', '10,000 steps', '30,000 steps'],
     rows: [
       { name: 'nothing', steps: [1000, 10_000, 30_000] },
+      { name: 'nothing (rate 0.005)', options: '--learning-rate 0.005', steps: [1000, 10_000, 30_000] },
       { name: 'attention', changes: [attention], steps: [1000, 10_000, 30_000] },
       { name: 'the MLP', changes: [mlp], steps: [1000, 10_000, 30_000] },
       { name: 'positions', changes: [positions], steps: [1000, 10_000, 30_000] },
