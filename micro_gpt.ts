@@ -24,9 +24,9 @@
 
 /** A model can only do arithmetic, so every character gets a number, its token. In our dataset of
  * names, a is 0, b is 1, and so on up to z, which is 25. One more token, 26, is called BOS
- * (beginning of sequence). It stands before every name, so that even the first letter has something
- * to be guessed from. It also stands after every name, where it means "the end", and guessing it is
- * how the model learns when to stop.
+ * (beginning of sequence). It goes before every name, so that even the first letter can be guessed
+ * from something. It also goes after every name, where it means "the end", and guessing it is how
+ * the model learns when to stop.
  *
  * `createTokenizer(['abcdefghijklmnopqrstuvwxyz']).encode('emma')` = [26, 4, 12, 12, 0, 26]
  *
@@ -47,7 +47,7 @@ export function createTokenizer(documents: string[]) {
     if (token === undefined) throw new InputError(`${describe(character)} is not in the dataset`);
     return token;
   }
-  /** The tokens of a text, between two BOS. Throws an InputError if it has an unknown character. */
+  /** A text's tokens, with BOS at each end. Throws an InputError if it has an unknown character. */
   const encode = (text: string): number[] => [bos, ...Array.from(text, tokenOf), bos];
   return { characters, bos, vocabSize: bos + 1, encode };
 }
@@ -82,7 +82,7 @@ export type Tokenizer = ReturnType<typeof createTokenizer>;
 // The result starts with a grad of 1, because anything grows exactly as fast as itself. Then one
 // walk back along the tape is enough. A slot is used only by slots written after it, so by the time
 // the walk reaches it, its grad is complete. You can check the 16 by nudging: for a = 2.01, we get
-// `(2.01 * 3 + 4) * 2.01` = 20.1603, so 0.01 more has made the result 0.16 larger.
+// `(2.01 * 3 + 4) * 2.01` = 20.1603, so adding 0.01 made the result 0.16 larger.
 //
 // It would be natural to make each slot an object, with a list of its operands. But long arrays of
 // plain numbers are about twice as fast. The first three below have an entry per slot. The other
@@ -181,7 +181,7 @@ export function tidy<T extends number | string | void | readonly number[]>(body:
 const hyperparameters = { // name: [default, meaning]
   nEmbd: [16, 'width: how many numbers describe a token inside the model'],
   nHead: [4, 'attention heads, which divide the width among them'],
-  nLayer: [1, 'layers, each attention followed by an MLP'],
+  nLayer: [1, 'layers, each with attention, then an MLP'],
   blockSize: [16, 'context: how many tokens in a row the model can see'],
   numSteps: [1000, 'training steps, one document each'],
   learningRate: [0.01, 'size of the first training step; later ones shrink towards 0'],
@@ -239,8 +239,8 @@ export const parameters = ({ wte, wpe, lmHead, layers }: Model): Value[] =>
 //   logits = a score for each token                       (a dot with each row of lmHead)
 //
 // Each part adds its findings to x. Don't they get lost in the sum? No more than an instrument in a
-// recording: each adds a pattern of its own, and linear(), below, can pick it out again. Sums also
-// help on the way back. A gradient is multiplied by the rate of every operation on its way, and
+// recording: each adds its own pattern, and a dot product with that pattern finds it again. Sums
+// also help on the way back. A gradient is multiplied by the rate of every operation it passes, and
 // often shrinks. But the rates of a sum are 1, so along the sums it reaches even the first layer at
 // full strength. (x is called the residual stream.)
 //
@@ -255,8 +255,8 @@ export const sum = (x: Vector): Value => x.reduce((total, xi) => total.add(xi));
 /** Adds two vectors, number by number: `add([1, 2], [3, 4])` = [4, 6]. (n), (n) -> (n) */
 export const add = (x: Vector, y: Vector): Vector => x.map((xi, i) => xi.add(y[i]));
 /** A matrix times a vector: the dot product of each row with x. Think of a row as a pattern: the
- * product is large if x is large in the same places, with the same signs. So [3, 4] has much of the
- * first pattern here, and little of the second: `linear([[1, 1], [1, -1]], [3, 4])` = [7, -1].
+ * product is large if x is large in the same places, with the same signs. So [3, 4] is rich in the
+ * first pattern here, and poor in the second: `linear([[1, 1], [1, -1]], [3, 4])` = [7, -1].
  * (m, n), (n) -> (m) */
 export const linear = (w: Matrix, x: Vector): Vector => w.map((row) => dot(row, x));
 
@@ -274,11 +274,11 @@ export function softmax(scores: Vector): Vector {
 }
 
 /** Makes the numbers in x about as large as 1, by dividing them by their root mean square (the root
- * of the mean of their squares): `rmsnorm([3, 4])` = [0.8485, 1.1314]. What for? If we nudge a
- * number in a matrix by 0.01, the result changes by 0.01 times a number in x. But every part adds
- * to x, so it tends to grow, and when it is ten times as large, the same nudge does ten times as
- * much. So attention and the MLP each get a copy of x that is scaled like this, and one learning
- * rate suits them all. (Zhang and Sennrich 2019.) (n) -> (n) */
+ * of the mean of their squares): `rmsnorm([3, 4])` = [0.8485, 1.1314]. What for? In linear(), the
+ * rate for a number in the matrix is a number in x. But every part adds to x, so x tends to grow,
+ * and when it is ten times as large, the same nudge to the matrix does ten times as much. So
+ * attention and the MLP each get a copy of x that is scaled like this, and one learning rate suits
+ * them all. (Zhang and Sennrich 2019.) (n) -> (n) */
 export function rmsnorm(x: Vector): Vector {
   const factor = dot(x, x).div(x.length).add(1e-5).pow(-0.5); // 1 / root; 1e-5 in case x is 0
   return x.map((xi) => xi.mul(factor));
@@ -288,7 +288,7 @@ export function rmsnorm(x: Vector): Vector {
 type Cache = { keys: Vector[]; values: Value[][]; weights: Vector[] };
 
 /** Attention lets a position hear from those before it, and from itself (Vaswani et al. 2017).
- * Everything else in the model is done for each position on its own. Say the second m of emma wants
+ * Everything else in the model is done for each position on its own. Say the second m in emma wants
  * to know which vowel came before. From its own x, each position makes three vectors:
  *
  *   a query   what am I looking for?        m: "a vowel"
@@ -310,12 +310,12 @@ function attention(x: Vector, layer: Layer, heads: Cache[]): Vector {
   const headDim = x.length / heads.length; // 16 / 4
   const heard = heads.flatMap(({ keys, values, weights }, head) => {
     const start = head * headDim, end = start + headDim; // this head's part
-    // Keys are stored in rows, one for each position. Values are stored in columns: row 0 has the
-    // first number of each value, and so on, so that linear() can average them.
+    // keys[2] is the key of position 2. But values lies on its side: values[0] has the first number
+    // of every value, so that linear() can average them.
     keys.push(key.slice(start, end));
     value.slice(start, end).forEach((number, i) => values[i].push(number));
-    // Dot products grow like the root of the length, as plus and minus partly cancel. The larger
-    // the scores, the less weight and gradient all but one position get, so we divide by that root.
+    // The sum of n products grows like the root of n, as pluses and minuses partly cancel. So we
+    // divide by that root. With large scores, one position would get nearly all the weight.
     const scores = linear(keys, query.slice(start, end)).map((s) => s.div(Math.sqrt(headDim)));
     weights.push(softmax(scores)); // one for each position so far
     return linear(values, weights.at(-1)!);
@@ -336,8 +336,8 @@ const mlp = (x: Vector, layer: Layer): Vector =>
 
 /** The logits for the next token. Call it for one position after another, with the same caches. */
 export function gpt(model: Model, token: number, position: number, caches: Cache[][]): Vector {
-  // Attention takes a mean, and a mean ignores order. Without wpe, the a would hear the same in
-  // "ema" as in "mea", at least in the first layer. Embeddings start out small, so we scale them.
+  // Attention takes a mean, and a mean ignores order. Without wpe, "ema" and "mea" would sound
+  // the same to the a (with one layer). Scaling the sum lets the model learn a little faster.
   let x = rmsnorm(add(model.wte[token], model.wpe[position]));
   for (const [i, layer] of model.layers.entries()) {
     x = add(x, attention(rmsnorm(x), layer, caches[i]));
@@ -415,7 +415,7 @@ export function adam(parameters: Value[], beta1 = 0.85, beta2 = 0.99, epsilon = 
 // ---- 6. Sampling: inventing a name --------------------------------------------------------------
 
 /** Picks an index at random: the larger its weight, the likelier. Think of the weights as
- * planks, laid end to end. `random`, from 0 to below 1, says how far to walk, and we pick the plank
+ * planks, laid end to end. `random`, in [0, 1), says how far to walk, and we pick the plank
  * we end up on: `choose([1, 3], 0.2)` = 0 and `choose([1, 3], 0.3)` = 1. */
 export function choose(weights: number[], random: number): number {
   const total = weights.reduce((a, b) => a + b, 0);
@@ -425,11 +425,11 @@ export function choose(weights: number[], random: number): number {
 
 /** Invents a document. The model guesses, we roll the dice, and the token that comes up is what the
  * model sees next. This goes on until the dice say BOS, or the block is full. Why dice? If we took
- * the likeliest letter each time, all names would be the same. A prompt skips the dice.
+ * the likeliest letter every time, every name would be the same. A prompt skips the dice.
  *
  * First, the logits are divided by the temperature (--temperature 0 means 0.000001). Below 1, that
  * widens the gaps between them, so favourites become even stronger favourites. At 0.5, odds of
- * 1 : 3 become 1 : 9: `softmax([0 / 0.5, 1.0986 / 0.5])` = [0.1, 0.9]. Above 1, it's the opposite. */
+ * 1 : 3 become 1 : 9: `softmax([0 / 0.5, 1.0986 / 0.5])` = [0.1, 0.9]. Above 1, they get closer. */
 export function sample(model: Model, tokenizer: Tokenizer, random: Random, prompt = ''): string {
   const { blockSize, temperature } = model.config;
   const given = tokenizer.encode(prompt).slice(1, -1); // without BOS
@@ -463,7 +463,7 @@ export async function main(args: string[]): Promise<void> {
   checkFits(config, tokenizer);
   const model = createModel(config, tokenizer.vocabSize, () => random.gauss(0, 0.08));
   print(`num params: ${parameters(model).length}`);
-  const start = fit(prompt, tokenizer, '--prompt', config.blockSize - 1); // it goes on
+  const start = fit(prompt, tokenizer, '--prompt', config.blockSize - 1); // room to go on
   const word = fit(explain ?? '', tokenizer, '--explain', config.blockSize);
 
   const steps = train(model, tokenizer, training);
@@ -673,7 +673,7 @@ export function evaluate(
     }
   }
   const line = (x: number) =>
-    `${x.toFixed(4)}, as unsure as among ${Math.exp(x).toFixed(1)} equally likely characters`;
+    `${x.toFixed(4)}, as unsure as with ${Math.exp(x).toFixed(1)} equally likely characters`;
   return `\n--- evaluation (loss per character, ${heldOut.length} docs never trained on) ---\n`
     + `this model:      ${line(finite(loss / guesses, 'the loss is'))}\n`
     + `guessing evenly: ${line(Math.log(vocabSize))}\n`
@@ -852,8 +852,8 @@ async function download(url: string, timeout: number, atLeast?: number): Promise
 }
 
 /** The documents to train on: the lines of source (a file or an address), if given, or else of
- * input.txt. If that doesn't exist, names.txt is downloaded and saved as input.txt. If there is no
- * download, the built-in names have to do. Throws an InputError if a file or source is no use. */
+ * input.txt. If that doesn't exist, names.txt is downloaded and saved as input.txt. If the download
+ * fails, the built-in names have to do. Throws an InputError if a file or source is no use. */
 export async function loadDocuments(
   source?: string, folder = '.', url = namesUrl, timeout = 30_000,
 ): Promise<string[]> {
@@ -909,7 +909,7 @@ sakura sana sara sasha sergei sofia sonia stefan sven tamar tariq tatiana thomas
 viktor wei william yara yuki yusuf zainab zara zoe`.trim().split(/\s+/);
 
 // ---- F. Start -----------------------------------------------------------------------------------
-// The program runs unless this file was imported. (Not every Node tells us so: older ones have no
+// The program runs unless this file was imported. (Not every Node tells us: older ones have no
 // import.meta.main, and in 24.2.0 it is wrong.)
 function isMain(): boolean {
   const path = process.argv[1] ?? ''; // tsx lets us leave out what is added here
