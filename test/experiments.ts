@@ -1,4 +1,4 @@
-// The experiments of README.md. `npm run experiments` does all of them, in about seven minutes, and prints the tables.
+// The experiments of README.md. `npm run experiments` does all of them, in about three minutes, and prints the tables.
 // A row has a name, and a result for each of some numbers of steps. Some rows need a changed copy of micro_gpt.ts. The
 // changes are listed here: what is found in the file, and what takes its place.
 
