@@ -910,8 +910,9 @@ viktor wei william yara yuki yusuf zainab zara zoe`.trim().split(/\s+/);
 
 // ---- F. Start -----------------------------------------------------------------------------------
 // The program runs unless this file was imported. (Not every Node tells us: older ones have no
-// import.meta.main, and in 24.2.0 it is wrong.)
+// import.meta.main, and in 24.2.0 it is wrong. Then we look ourselves.)
 function isMain(): boolean {
+  if (process.versions.deno) return false; // Deno does, and would ask for permission to look
   const path = process.argv[1] ?? ''; // tsx lets us leave out what is added here
   const names = [path, `${path}.ts`, path.replace(/js$/, 'ts'), `${path}/index.ts`];
   const file = names.find((name) => existsSync(name) && statSync(name).isFile());
