@@ -239,7 +239,7 @@ export const parameters = ({ wte, wpe, lmHead, layers }: Model): Value[] =>
 //   logits = a score for each token                       (a dot with each row of lmHead)
 //
 // Each part adds its findings to x. Don't they get lost in the sum? No more than an instrument in a
-// recording: each adds its own pattern, and a dot product with that pattern finds it again. Sums
+// recording: each adds its own pattern, and linear(), below, can pick that pattern out again. Sums
 // also help on the way back. A gradient is multiplied by the rate of every operation it passes, and
 // often shrinks. But the rates of a sum are 1, so along the sums it reaches even the first layer at
 // full strength. (x is called the residual stream.)
@@ -274,11 +274,11 @@ export function softmax(scores: Vector): Vector {
 }
 
 /** Makes the numbers in x about as large as 1, by dividing them by their root mean square (the root
- * of the mean of their squares): `rmsnorm([3, 4])` = [0.8485, 1.1314]. What for? In linear(), the
- * rate for a number in the matrix is a number in x. But every part adds to x, so x tends to grow,
- * and when it is ten times as large, the same nudge to the matrix does ten times as much. So
- * attention and the MLP each get a copy of x that is scaled like this, and one learning rate suits
- * them all. (Zhang and Sennrich 2019.) (n) -> (n) */
+ * of the mean of their squares): `rmsnorm([3, 4])` = [0.8485, 1.1314]. Why? linear() multiplies each
+ * number in a matrix by one in x. But attention and the MLP keep adding to x, so it tends to grow,
+ * and when it is ten times as large, the same nudge to the matrix does ten times as much. So both of
+ * them get a copy of x that is scaled like this, and one learning rate suits them all.
+ * (Zhang and Sennrich 2019.) (n) -> (n) */
 export function rmsnorm(x: Vector): Vector {
   const factor = dot(x, x).div(x.length).add(1e-5).pow(-0.5); // 1 / root; 1e-5 in case x is 0
   return x.map((xi) => xi.mul(factor));
@@ -314,8 +314,8 @@ function attention(x: Vector, layer: Layer, heads: Cache[]): Vector {
     // of every value, so that linear() can average them.
     keys.push(key.slice(start, end));
     value.slice(start, end).forEach((number, i) => values[i].push(number));
-    // The sum of n products grows like the root of n, as pluses and minuses partly cancel. So we
-    // divide by that root. With large scores, one position would get nearly all the weight.
+    // A sum of n products tends to grow like the root of n, as pluses and minuses partly cancel. So
+    // we divide by that root. With large scores, one position would get nearly all the weight.
     const scores = linear(keys, query.slice(start, end)).map((s) => s.div(Math.sqrt(headDim)));
     weights.push(softmax(scores)); // one for each position so far
     return linear(values, weights.at(-1)!);
@@ -336,8 +336,8 @@ const mlp = (x: Vector, layer: Layer): Vector =>
 
 /** The logits for the next token. Call it for one position after another, with the same caches. */
 export function gpt(model: Model, token: number, position: number, caches: Cache[][]): Vector {
-  // Attention takes a mean, and a mean ignores order. Without wpe, "ema" and "mea" would sound
-  // the same to the a (with one layer). Scaling the sum lets the model learn a little faster.
+  // Attention takes a mean, and a mean ignores order. Without wpe, our one layer would hear
+  // the same in "ema" and "mea" when it gets to the a. (The sum is scaled to learn a bit faster.)
   let x = rmsnorm(add(model.wte[token], model.wpe[position]));
   for (const [i, layer] of model.layers.entries()) {
     x = add(x, attention(rmsnorm(x), layer, caches[i]));
