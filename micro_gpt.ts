@@ -274,10 +274,10 @@ export function softmax(scores: Vector): Vector {
 }
 
 /** Makes the numbers in x about as large as 1, by dividing them by their root mean square (the root
- * of the mean of their squares): `rmsnorm([3, 4])` = [0.8485, 1.1314]. Why? linear() multiplies each
- * number in a matrix by one in x. But attention and the MLP keep adding to x, so it tends to grow,
- * and when it is ten times as large, the same nudge to the matrix does ten times as much. So both of
- * them get a copy of x that is scaled like this, and one learning rate suits them all.
+ * of the mean of their squares): `rmsnorm([3, 4])` = [0.8485, 1.1314]. Why? In linear(), each
+ * number in a matrix is multiplied by one in x. But attention and the MLP keep adding to x, so it
+ * tends to grow, and when it is ten times as large, the same nudge to the matrix does ten times as
+ * much. So both get a copy of x that is scaled like this, and one learning rate suits them all.
  * (Zhang and Sennrich 2019.) (n) -> (n) */
 export function rmsnorm(x: Vector): Vector {
   const factor = dot(x, x).div(x.length).add(1e-5).pow(-0.5); // 1 / root; 1e-5 in case x is 0

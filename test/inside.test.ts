@@ -209,6 +209,12 @@ describe('An explanation', () => {
     }
   });
 
+  test('keeps the numbers of a hundred heads apart', () => {
+    const { lines } = explain(evenModel(2, { nEmbd: 100, nHead: 100 }), createTokenizer(['a']), 'a', 1000);
+    const titles = lines.find((line) => line.startsWith('\t'))!.trim().split(/\s+/);
+    assert.deepEqual(titles, Array.from({ length: 100 }, (_, i) => ['head', `${i + 1}`]).flat());
+  });
+
   test('shows the maps of all layers under their numbers', () => {
     const { lines } = explain(evenModel(2, { nLayer: 3 }), createTokenizer(['a']), 'a');
     assert.deepEqual(lines.flatMap((line) => line.match(/(?<=where layer )\d+/) ?? []), ['1', '2', '3']);
