@@ -26,8 +26,9 @@ describe('The program', { concurrency: 3, timeout: 60_000 }, () => {
     await mkdir(join(cwd, 'link')); // tsx's own command does not mind
     const { stdout } = await promisify(execFile)(path('../node_modules/.bin/tsx'), ['link', '-h'], { cwd });
     assert.equal(stdout, `${usage()}\n`);
-    await symlink('../micro_gpt.ts', join(cwd, 'link', 'index.ts')); // named by its folder, or as JavaScript
-    for (const file of ['link', 'micro_gpt.js']) assert.equal((await run(t, ['-h'], { cwd, file })).stdout, stdout, file);
+    await mkdir(join(cwd, 'folder')); // named by its folder, or as JavaScript
+    await symlink('../micro_gpt.ts', join(cwd, 'folder', 'index.ts'));
+    for (const file of ['folder', 'micro_gpt.js']) assert.equal((await run(t, ['-h'], { cwd, file })).stdout, stdout, file);
     const preserved = [process.execPath, '--import', import.meta.resolve('tsx'), '--preserve-symlinks-main'];
     const [command, ...rest] = [...preserved, 'link.ts', '-h'];
     assert.equal((await promisify(execFile)(command, rest, { cwd })).stdout, stdout);
