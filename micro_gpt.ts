@@ -132,8 +132,8 @@ export class Value {
     return new Value(this.data / plain(y), this, 1 / plain(y), y, -this.data / plain(y) ** 2);
   }
 
-  /** Adds to the grads of all Values that this one was made from. Call it once, and then let
-   * tidy() rewind the tape, as a second call would pass on the old grads again. */
+  /** Adds to the grads of all Values that this one was made from. Call it once for each tidy(), as
+   * a second call would pass on old grads again. (To go backwards all the way is fastest.) */
   backward(): void {
     this.grad = 1;
     for (let slot = this.slot; slot >= 0; slot--) {
@@ -176,7 +176,7 @@ export function tidy<T extends number | string | void | readonly number[]>(body:
 
 // ---- 3. Parameters: the numbers that learn ------------------------------------------------------
 // A model is a pile of numbers, its parameters. Training sets them, but we choose how many there
-// are, and how to train them. Change one below, and --eval tells you how the model likes it.
+// are, and how to train them. Change a number, and --eval tells you whether that helped.
 
 const hyperparameters = { // name: [default, meaning]
   nEmbd: [16, 'width: how many numbers describe a token inside the model'],
