@@ -38,7 +38,7 @@
  *   26 4 12 12 -> 0      emm -> a
  *   26 4 12 12 0 -> 26   emma -> the end */
 export function createTokenizer(documents: string[]) {
-  const characters = [...new Set(documents.join(''))]; // whole code points, so 😀 is one character
+  const characters = [...new Set(documents.join(''))]; // whole code points, so 😀 is one
   characters.sort((a, b) => a.codePointAt(0)! - b.codePointAt(0)!);
   const tokens = new Map(characters.map((character, token) => [character, token]));
   const bos = characters.length;
@@ -133,7 +133,7 @@ export class Value {
   }
 
   /** Adds to the grads of all Values that this one was made from. Call it once for each tidy(), as
-   * a second call would pass on old grads again. (To go backwards all the way is fastest.) */
+   * a second call would pass on old grads again. (Going backwards all the way is fastest.) */
   backward(): void {
     this.grad = 1;
     for (let slot = this.slot; slot >= 0; slot--) {
@@ -393,7 +393,7 @@ export function* train(model: Model, tokenizer: Tokenizer, documents: string[]) 
  *   v   of their squares. Its root is the usual size of the gradient. We divide by that, so most
  *       parameters move at about the same pace.
  *
- * beta1 and beta2 say how slowly they forget: m recalls about 1 / (1 - 0.85) = 7 steps, v 100. */
+ * beta1 and beta2 say how slowly they forget: m recalls about `1 / (1 - 0.85)` = 7 steps, v 100. */
 export function adam(parameters: Value[], beta1 = 0.85, beta2 = 0.99, epsilon = 1e-8) {
   const m = new Float64Array(parameters.length), v = new Float64Array(parameters.length);
   let step = 0;
@@ -853,7 +853,7 @@ async function download(url: string, timeout: number, atLeast?: number): Promise
 
 /** The documents to train on: the lines of source (a file or an address), if given, or else of
  * input.txt. If that doesn't exist, names.txt is downloaded and saved as input.txt. If the download
- * fails, the built-in names have to do. Throws an InputError if a file or source is no use. */
+ * fails, the built-in names have to do. Throws an InputError if a source can't be used. */
 export async function loadDocuments(
   source?: string, folder = '.', url = namesUrl, timeout = 30_000,
 ): Promise<string[]> {

@@ -37,6 +37,15 @@ for (const [file, least] of [['micro_gpt.ts', 13], ['README.md', 1]] as const) {
   }
 }
 
+test('micro_gpt.ts is right about what a guess costs, for each p of its table', () => {
+  const text = readFileSync(path('../micro_gpt.ts'), 'utf8');
+  const costs = [...text.matchAll(/^ \* +p = (\d+)(?: \/ (\d+))? +([\d.]+)(?: |$)/gm)];
+  assert.ok(costs.length >= 4, `${costs.length} costs`);
+  for (const [, p, choices = '1', cost] of costs) {
+    assert.equal(rounded(Math.log(Number(choices) / Number(p)), cost), Number(cost), `${p} / ${choices}`);
+  }
+});
+
 const readme = readFileSync(path('../README.md'), 'utf8');
 const blocks = [...readme.matchAll(/```console\n\$ (.*)\n([^]*?)\n```/g)];
 test('README.md has its 6 console blocks or more', () => assert.ok(blocks.length >= 6, `${blocks.length}`));

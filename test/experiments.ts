@@ -22,6 +22,7 @@ type Result = { loss: string; samples: string[]; trainedOn: string[]; seconds: n
 const number = (n: number): string => n.toLocaleString('en');
 const attention: Change = ['x = add(x, attention(rmsnorm(x), layer, caches[i]));', ''];
 const mlp: Change = ['x = add(x, mlp(rmsnorm(x), layer));', ''];
+const scaling: Change = ['rmsnorm(add(model.wte[token], model.wpe[position]))', 'add(model.wte[token], model.wpe[position])'];
 const positions: Change = ['rmsnorm(add(model.wte[token], model.wpe[position]))', 'rmsnorm(model.wte[token])'];
 const sums: Change[] = [
   [attention[0], 'x = attention(rmsnorm(x), layer, caches[i]);'],
@@ -60,6 +61,7 @@ export const tables: Table[] = [
       { name: 'nothing (rate 0.005)', options: '--learning-rate 0.005', steps: [1000, 10_000, 30_000] },
       { name: 'attention', changes: [attention], steps: [1000, 10_000, 30_000] },
       { name: 'the MLP', changes: [mlp], steps: [1000, 10_000, 30_000] },
+      { name: 'the first RMSNorm', changes: [scaling], steps: [1000, 10_000, 30_000] },
       { name: 'positions', changes: [positions], steps: [1000, 10_000, 30_000] },
       { name: 'the sums', changes: sums, steps: [1000, 10_000, 30_000] },
       { name: 'Adam (rate 0.01)', changes: [descent], steps: [1000, 10_000, 30_000] },
