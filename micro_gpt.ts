@@ -1,32 +1,32 @@
 /** micro_gpt.ts: a GPT in one file.
  *
- * Show it a list of names, and it learns to invent new ones. It does so by playing one game, over
- * and over: here are the letters so far, so what comes next? At first it has no idea. But after
- * each name it improves itself a little, in four steps:
+ * Show it a list of names, and it learns to invent new ones, such as kamon, jaire and vialan. It
+ * learns by playing one game, over and over: given the letters so far, what comes next? At first it
+ * has no idea. But with each name it gets a little better, in four steps:
  *
  *   1. Take a name from the dataset, and guess each of its letters in turn.
- *   2. Measure how wrong the guesses were. That number is called the loss.
- *   3. For each of the model's 4192 numbers, find out how nudging it would change the loss.
- *   4. Nudge all of them a little, so that together they make the loss smaller.
+ *   2. Measure how wrong the guesses were, as a single number, the loss.
+ *   3. The model is made of 4192 numbers. For each, find out how nudging it would change the loss.
+ *   4. Nudge them all a little, so that together they make the loss smaller.
  *
- * After 1000 names, we let it run on its own guesses, and it writes names. ChatGPT began the
- * same way, with far more numbers, and with pieces of words instead of letters.
+ * After 1000 names, we feed its guesses back to it, and it writes names of its own. ChatGPT began
+ * the same way, with far more numbers, and pieces of words instead of letters.
  *
  *   Run it     npx -y tsx micro_gpt.ts             (add --help to see the options)
  *   Read it    Sections 1 to 7 are the whole GPT. A to F are plumbing, for the curious.
- *   Check it   This is a port of Andrej Karpathy's microgpt, and prints the same losses and names.
- *              See https://karpathy.github.io/2026/02/12/microgpt/
+ *   Check it   This is a port of Andrej Karpathy's microgpt, from Python. It prints the same losses
+ *              and names: https://karpathy.github.io/2026/02/12/microgpt/
  *
- * We will follow one name through the whole file: emma. When you are done, --explain emma takes you
- * through the same stages again, with the numbers of a freshly trained model. */
+ * One name will keep us company: emma. When you've finished, --explain emma takes you through it
+ * all again, with the numbers of a freshly trained model. */
 
 // ---- 1. Tokenizer: letters become numbers -------------------------------------------------------
 
 /** A model can only do arithmetic, so every character gets a number, its token. In our dataset of
  * names, a is 0, b is 1, and so on up to z, which is 25. One more token, 26, is called BOS
- * (beginning of sequence). It goes before every name, so that even the first letter can be guessed
- * from something. It also goes after every name, where it means "the end", and guessing it is how
- * the model learns when to stop.
+ * (beginning of sequence). It goes before every name, so that even the first letter has something
+ * to be guessed from. It also goes after every name, where it means "the end". By learning to guess
+ * it, the model learns when to stop.
  *
  * `createTokenizer(['abcdefghijklmnopqrstuvwxyz']).encode('emma')` = [26, 4, 12, 12, 0, 26]
  *
@@ -38,17 +38,13 @@
  *   26 4 12 12 -> 0      emm -> a
  *   26 4 12 12 0 -> 26   emma -> the end */
 export function createTokenizer(documents: string[]) {
-  const characters = [...new Set(documents.join(''))]; // whole code points, so 😀 is one
+  const characters = [...new Set(documents.join(''))]; // whole code points, so 😀 is one of them
   characters.sort((a, b) => a.codePointAt(0)! - b.codePointAt(0)!);
   const tokens = new Map(characters.map((character, token) => [character, token]));
   const bos = characters.length;
-  function tokenOf(character: string): number {
-    const token = tokens.get(character);
-    if (token === undefined) throw new InputError(`${describe(character)} is not in the dataset`);
-    return token;
-  }
-  /** A text's tokens, with BOS at each end. Throws an InputError if it has an unknown character. */
-  const encode = (text: string): number[] => [bos, ...Array.from(text, tokenOf), bos];
+  /** A text's tokens, with BOS at each end. All its characters must be known. */
+  const encode = (text: string): number[] =>
+    [bos, ...Array.from(text, (character) => tokens.get(character)!), bos];
   return { characters, bos, vocabSize: bos + 1, encode };
 }
 export type Tokenizer = ReturnType<typeof createTokenizer>;
@@ -57,128 +53,130 @@ export type Tokenizer = ReturnType<typeof createTokenizer>;
 // Now that letters are numbers, we need numbers that can learn. Training asks each number in the
 // model the same question: if we nudged you up a little, what would happen to the loss? Say that
 // adding 0.01 makes the loss 0.03 larger. Then the loss grows three times as fast as the number,
-// and the answer is 3. That is a derivative, and here it is called the gradient.
+// and the answer is 3. That is a derivative, which the trade calls the gradient. A positive one
+// says that this number should go down. And since the effects of small nudges simply add up, we can
+// nudge all the numbers at once.
 //
-// We could find out by trying: nudge one number, run the model again, and look at the loss. But
-// that would take 4192 runs for one step. Autograd needs only one run, thanks to three facts:
+// We could find the gradients by trying: nudge one number, run the model again, and look at the
+// loss. But that would take 4192 more runs for a single step. Autograd needs one run and one walk
+// back, thanks to three facts:
 //
-//   - Every operation knows its own rates: how fast its result grows if one operand grows while
+//   - Every operation knows its own rates: how fast its result grows as one operand grows while
 //     the others hold still. For a * b, the rate for a is b.
 //   - Along a chain of operations, rates multiply. If c grows twice as fast as b, and b grows three
 //     times as fast as a, then c grows six times as fast as a. (This is called the chain rule.)
-//   - If a number is used in two places, nudging it nudges both, so the two effects add up.
+//   - If a number is used in two places, nudging it nudges both, and the effects add up.
 //
-// All we have to do is write down every operation as it happens, on what is called a tape. Every
-// number except a constant takes one slot on it. This is the tape of (a * 3 + b) * a, for a = 2
-// and b = 4. Its data were computed from the top down, but its grads are found from the bottom up:
+// (A rate belongs to a single operation. A gradient goes all the way to the loss.)
 //
-//   slot  made as          data  grad   passes on grad * rate (read from the bottom up)
-//      0  a                   2    16
-//      1  b                   4     2
-//      2  slot 0 * 3          6     2   2 * 3 to slot 0, which had 10 and now has 16
-//      3  slot 2 + slot 1    10     2   2 * 1 to slot 2, and 2 * 1 to slot 1
-//      4  slot 3 * slot 0    20     1   1 * 2 to slot 3, and 1 * 10 to slot 0
+// All we have to do is keep a record as we calculate. Every number gets a slot, which holds the
+// number and, in the end, its gradient. Here are the slots of (a * 3 + b) * a, for a = 5 and b = 7:
 //
-// The result starts with a grad of 1, because anything grows exactly as fast as itself. Then one
-// walk back along the tape is enough. A slot is used only by slots written after it, so by the time
-// the walk reaches it, its grad is complete. You can check the 16 by nudging: for a = 2.01, we get
-// `(2.01 * 3 + 4) * 2.01` = 20.1603, so adding 0.01 made the result 0.16 larger.
+//   slot   made as           data   grad
+//      0   a                    5     37
+//      1   b                    7      5
+//      2   slot 0 * 3          15      5
+//      3   slot 2 + slot 1     22      5
+//      4   slot 3 * slot 0    110      1
 //
-// It would be natural to make each slot an object, with a list of its operands. But long arrays of
-// plain numbers are about twice as fast. The first three below have an entry per slot. The other
-// two have one per operand: first those of slot 0, then those of slot 1, and so on.
+// The gradients come from a second table, the tape. Whenever we make a result, we write one line on
+// the tape for each of its operands, with the rate between the two. (A constant like the 3 can't be
+// nudged, so it needs neither a slot nor a line.) Once the last result is made, we give it a
+// gradient of 1, because anything grows exactly as fast as itself. Then we read the tape from its
+// last line to its first. At each line, the result's gradient, times the rate, goes to the operand:
+//
+//   result   operand   rate   read   (from the bottom up)
+//        2         0      3    5th   5 * 3 goes to slot 0, which had 22 already: that makes 37
+//        3         2      1    4th   5 * 1 goes to slot 2
+//        3         1      1    3rd   5 * 1 goes to slot 1
+//        4         3      5    2nd   1 * 5 goes to slot 3
+//        4         0     22    1st   1 * 22 goes to slot 0
+//
+// One walk is enough. A number must be made before it's used, so on the tape, all its uses come
+// after the lines that made it. Reading backwards, we meet the uses first, and when we get to those
+// lines, its gradient is complete. You can check the 37 by nudging: with a = 5.01 we get
+// `(5.01 * 3 + 7) * 5.01` = 110.3703. Adding 0.01 to a made the result 0.37 larger.
+//
+// In the code, each column of these two tables is one long array, with room for 8 million numbers
+// and 35 million lines. (An object for each line would read better, but run six times slower.) After
+// each step of training, tidy() winds the tape back. We'll get to it in section 5.
 
-const data = new Float64Array(2 ** 23); // for each slot, its number
-const grad = new Float64Array(2 ** 23); // and its gradient
-const starts = new Int32Array(2 ** 23 + 1); // its operands run from here to the next slot's start
-const operands = new Int32Array(2 ** 25); // for each operand, the slot it is in
-const rates = new Float64Array(2 ** 25); // and how fast the result grows with it
-let nextSlot = 0, nextOperand = 0;
-type Operand = Value | number; // a plain number is a constant, and needs no gradient
-const plain = (x: Operand): number => (typeof x === 'number' ? x : x.data);
-/** Writes down one operand of the Value that is about to be made. */
-function record(x: Operand, rate: number): void {
-  if (typeof x === 'number') return;
-  operands[nextOperand] = x.slot;
-  rates[nextOperand++] = rate;
-}
+const slots = { data: new Float64Array(8e6), grad: new Float64Array(8e6) };
+const tape = { // results and operands are given by their slots
+  results: new Int32Array(35e6), operands: new Int32Array(35e6), rates: new Float64Array(35e6),
+};
+let nextSlot = 0, nextLine = 0;
 
-/** A number that remembers how it was made: `new Value(2).mul(3).data` = 6. The object knows only
- * its slot. The tape has the rest: its operands are those recorded since the Value before it. You
- * can find the rates in any table of derivatives. Throws an InputError if the tape is full. */
+type Operand = Value | number; // a plain number is a constant
+const raw = (x: Operand): number => (typeof x === 'number' ? x : x.data);
+
+/** A number that remembers how it was made: `new Value(2).mul(3).data` = 6. The object itself knows
+ * only its slot. Throws a RangeError if there is no slot left, or no line. */
 export class Value {
   readonly slot = nextSlot++;
-  constructor(x: number, a: Operand = 0, aRate = 0, b: Operand = 0, bRate = 0) {
-    record(a, aRate);
-    record(b, bRate);
-    if (nextSlot > data.length || nextOperand > operands.length) throw new InputError(tapeIsFull);
-    data[this.slot] = x;
-    grad[this.slot] = 0;
-    starts[this.slot + 1] = nextOperand; // our operands end here, where the next one's start
+  constructor(x: number) {
+    const isFull = nextSlot > slots.data.length || nextLine >= tape.rates.length;
+    if (isFull) throw new RangeError('the tape is full');
+    slots.data[this.slot] = x;
+    slots.grad[this.slot] = 0;
   }
-  get data() { return data[this.slot]; }
-  set data(x) { data[this.slot] = x; }
-  get grad() { return grad[this.slot]; }
-  set grad(x) { grad[this.slot] = x; }
-  //                                 the result              operand, rate    operand, rate
-  add(y: Operand) { return new Value(this.data + plain(y),   this, 1,         y, 1); }
-  sub(y: Operand) { return new Value(this.data - plain(y),   this, 1,         y, -1); }
-  mul(y: Operand) { return new Value(this.data * plain(y),   this, plain(y),  y, this.data); }
-  pow(n: number)  { return new Value(this.data ** n,         this, n * this.data ** (n - 1)); }
-  exp()           { return new Value(Math.exp(this.data),    this, Math.exp(this.data)); }
-  log()           { return new Value(Math.log(this.data),    this, 1 / this.data); }
-  relu()          { return new Value(Math.max(0, this.data), this, this.data > 0 ? 1 : 0); }
-  div(y: Operand) {
-    return new Value(this.data / plain(y), this, 1 / plain(y), y, -this.data / plain(y) ** 2);
+  get data() { return slots.data[this.slot]; }
+  set data(x) { slots.data[this.slot] = x; }
+  get grad() { return slots.grad[this.slot]; }
+  set grad(x) { slots.grad[this.slot] = x; }
+
+  /** Writes a line on the tape: this was made from x, and grows `rate` times as fast. */
+  from(x: Operand, rate: number): this {
+    if (typeof x === 'number') return this; // a constant needs no line
+    const line = nextLine++;
+    tape.results[line] = this.slot;
+    tape.operands[line] = x.slot;
+    tape.rates[line] = rate;
+    return this;
   }
 
-  /** Adds to the grads of all Values that this one was made from. Call it once for each tidy(), as
-   * a second call would pass on old grads again. (Going backwards all the way is fastest.) */
+  // The operations. You'll find their rates in any table of derivatives. relu, which turns
+  // everything below 0 into 0, is for the MLP in section 4.
+  add(y: Operand) { return new Value(this.data + raw(y)).from(this, 1).from(y, 1); }
+  sub(y: Operand) { return new Value(this.data - raw(y)).from(this, 1).from(y, -1); }
+  mul(y: Operand) { return new Value(this.data * raw(y)).from(this, raw(y)).from(y, this.data); }
+  div(y: Operand) { return this.mul(typeof y === 'number' ? 1 / y : y.pow(-1)); }
+  pow(n: number)  { return new Value(this.data ** n).from(this, n * this.data ** (n - 1)); }
+  exp()           { return new Value(Math.exp(this.data)).from(this, Math.exp(this.data)); }
+  log()           { return new Value(Math.log(this.data)).from(this, 1 / this.data); }
+  relu()          { return new Value(Math.max(0, this.data)).from(this, this.data > 0 ? 1 : 0); }
+
+  /** The walk back, which gives a gradient to everything that this Value was made from. Call it once
+   * for each tape. (Lines that don't lead here have results with a gradient of 0, and add nothing.) */
   backward(): void {
     this.grad = 1;
-    for (let slot = this.slot; slot >= 0; slot--) {
-      const g = grad[slot], start = starts[slot];
-      if (g === 0) continue; // nothing to pass on
-      for (let i = starts[slot + 1] - 1; i >= start; i--) grad[operands[i]] += rates[i] * g;
-    }
+    const { grad } = slots, { results, operands, rates } = tape;
+    for (let i = nextLine - 1; i >= 0; i--) grad[operands[i]] += rates[i] * grad[results[i]];
   }
 }
 
 export type Vector = readonly Value[];
 export type Matrix = readonly Vector[]; // its rows
 
-/** The dot product, a[0] * b[0] + a[1] * b[1] + and so on: `dot([1, 2, 3], [4, 5, 6])` = 32. (In
- * such examples, plain numbers stand for Values.) Nearly all the work of a GPT is dot products, so
- * this is fast: with mul() and add(), it would take 2 * n - 1 slots for n products. Here it takes
- * one slot with 2 * n operands. Throws a RangeError if the lengths differ. */
+/** The dot product, a[0] * b[0] + a[1] * b[1] + ...: `dot([1, 2, 3], [4, 5, 6])` = 32. (In
+ * examples like this, plain numbers stand in for Values.) Nearly all of a GPT's work is dot
+ * products, so each is made in one go: one slot, and two lines on the tape per product. */
 export function dot(a: Vector, b: Vector): Value {
-  if (a.length !== b.length) throw new RangeError(`dot() of ${a.length} and ${b.length} Values`);
-  let total = 0, next = nextOperand; // a local variable is faster
+  const result = new Value(0);
   for (let i = 0; i < a.length; i++) {
-    const p = a[i].slot, q = b[i].slot;
-    total += data[p] * data[q];
-    operands[next] = p;
-    rates[next++] = data[q]; // as in mul(), the rate for one factor is the other factor
-    operands[next] = q;
-    rates[next++] = data[p];
+    const x = a[i], y = b[i];
+    result.data += x.data * y.data;
+    result.from(x, y.data).from(y, x.data); // as in mul()
   }
-  nextOperand = next;
-  return new Value(total); // its operands are those that we have just recorded
-}
-
-/** Every step of training makes thousands of Values, which would soon fill the tape. So this runs
- * body and then rewinds the tape. (The model's own numbers are older, so they stay.) Don't use
- * body's Values after that, because their slots are reused. Let it return numbers or text. */
-export function tidy<T extends number | string | void | readonly number[]>(body: () => T): T {
-  const before = [nextSlot, nextOperand];
-  try { return body(); } finally { [nextSlot, nextOperand] = before; }
+  return result;
 }
 
 // ---- 3. Parameters: the numbers that learn ------------------------------------------------------
-// A model is a pile of numbers, its parameters. Training sets them, but we choose how many there
-// are, and how to train them. Change a number, and --eval tells you whether that helped.
+// A model is a pile of numbers, its parameters. Training finds them. All we choose is how many
+// there are and how to train them. Change one of these settings, and --eval will tell you roughly
+// whether it helped. (Section 4 explains heads and the MLP. A document, here, is one name.)
 
-const hyperparameters = { // name: [default, meaning]
+const settings = { // name: [default, meaning]
   nEmbd: [16, 'width: how many numbers describe a token inside the model'],
   nHead: [4, 'attention heads, which divide the width among them'],
   nLayer: [1, 'layers, each with attention, then an MLP'],
@@ -190,18 +188,19 @@ const hyperparameters = { // name: [default, meaning]
   eval: [0, 'documents to set aside, for testing the model afterwards'],
   seed: [42, 'for the random numbers: same seed, same output'],
 } as const;
-export type Config = Record<keyof typeof hyperparameters, number>;
+export type Config = Record<keyof typeof settings, number>;
 
-/** Makes the parameters, in matrices of rows and columns.
+/** Makes the parameters and arranges them in matrices.
  *
- * The number 4 says nothing about the letter e. So the model has 16 numbers that describe it,
- * called the embedding of e. They are row 4 of the matrix wte (weights of the token embeddings). At
- * first that row is noise. But letters that are used in similar ways become similar. In the end,
- * the rows most like e's are those of u, o, a, i and y. Nobody told the model about vowels.
+ * The number 4 says nothing about the letter e, so the model keeps 16 more that describe it.
+ * Together they are the embedding of e: row 4 of the matrix wte (weights of the token embeddings).
+ * At first that row is noise. But as the model learns, letters that are used in similar ways end up
+ * with similar rows. In our run, the rows most like e's belong to u, o, a, i and y. Nobody told the
+ * model about vowels.
  *
- * draw() gives small random numbers to start from. Small, so that the guesses are all about even at
- * first. Random, because if they were all equal, the 16 numbers in a row would get equal gradients,
- * and stay equal for ever: 16 doing the work of one. */
+ * draw() gives small random numbers to start from. Small keeps the first guesses unsure. Random
+ * keeps the numbers apart: if all were equal, the 16 in a row would be used in the same way, get
+ * equal gradients, and stay equal for ever, 16 doing the work of one. */
 export function createModel(config: Config, vocabSize: number, draw: () => number) {
   const matrix = (rows: number, columns: number): Matrix =>
     Array.from({ length: rows }, () => Array.from({ length: columns }, () => new Value(draw())));
@@ -212,10 +211,10 @@ export function createModel(config: Config, vocabSize: number, draw: () => numbe
     wpe: matrix(blockSize, nEmbd), // position embeddings: row 1 describes the place after BOS
     lmHead: matrix(vocabSize, nEmbd), // the way out (language model head): row 4 scores e
     layers: Array.from({ length: nLayer }, () => ({
-      wq: matrix(nEmbd, nEmbd), // for attention: makes queries (all of this is explained there)
+      wq: matrix(nEmbd, nEmbd), // for attention: makes queries
       wk: matrix(nEmbd, nEmbd), // makes keys
       wv: matrix(nEmbd, nEmbd), // makes values
-      wo: matrix(nEmbd, nEmbd), // blends what the heads heard
+      wo: matrix(nEmbd, nEmbd), // blends what was heard
       fc1: matrix(4 * nEmbd, nEmbd), // for the MLP (fully connected): from 16 numbers to 64
       fc2: matrix(nEmbd, 4 * nEmbd), // and back to 16
     })),
@@ -229,116 +228,144 @@ export const parameters = ({ wte, wpe, lmHead, layers }: Model): Value[] =>
 
 // ---- 4. Model: from a letter to a guess ---------------------------------------------------------
 // How do numbers become a guess? gpt(), at the end of this section, takes a token and its position,
-// and scores each of the 27 tokens as the one to come next. These scores are called logits. On the
-// way, it works on x, a vector of 16 numbers that holds all it has found out at this position:
+// and scores each of the 27 tokens on how likely it is to come next. These scores are called
+// logits. On the way it builds up x, 16 numbers that hold its findings so far about this position:
 //
 //   x = what the token means + what its position means    (a row of wte, and a row of wpe)
 //   in each layer:
 //     x = x + what it hears from the letters so far       (attention)
 //     x = x + what it makes of that                       (MLP, multi-layer perceptron)
-//   logits = a score for each token                       (a dot with each row of lmHead)
-//
-// Each part adds its findings to x. Don't they get lost in the sum? No more than an instrument in a
-// recording: each adds its own pattern, and linear(), below, can pick that pattern out again. Sums
-// also help on the way back. A gradient is multiplied by the rate of every operation it passes, and
-// often shrinks. But the rates of a sum are 1, so along the sums it reaches even the first layer at
-// full strength. (x is called the residual stream.)
+//   logits = a score for each token                       (a dot product with each row of lmHead)
 //
 // For emma, gpt() is called with BOS at position 0, then with e at position 1, and so on. Each call
-// leaves something in a cache for later calls. No data flows the other way, so the model is causal:
-// it can't peek at the letters that it has to guess, not even in training, when we have them all.
+// leaves notes for the later ones (in a cache, which we'll meet in attention), but nothing about
+// later letters ever reaches an earlier guess. That makes the model causal: it can't peek at the
+// letters it has to guess, not even in training, when we have them all.
 //
-// Shapes are written like this: (n) -> (m) takes a vector of n numbers, and gives one of m.
+// Shapes are written like this: (n) -> (m) takes a vector of n numbers, and returns one of m.
 
 /** The sum of the numbers in a vector. */
 export const sum = (x: Vector): Value => x.reduce((total, xi) => total.add(xi));
-/** Adds two vectors, number by number: `add([1, 2], [3, 4])` = [4, 6]. (n), (n) -> (n) */
-export const add = (x: Vector, y: Vector): Vector => x.map((xi, i) => xi.add(y[i]));
-/** A matrix times a vector: the dot product of each row with x. Think of a row as a pattern: the
- * product is large if x is large in the same places, with the same signs. So [3, 4] is rich in the
- * first pattern here, and poor in the second: `linear([[1, 1], [1, -1]], [3, 4])` = [7, -1].
- * (m, n), (n) -> (m) */
+
+/** A matrix times a vector: the dot product of each row with x. (m, n), (n) -> (m)
+ *
+ * For example, `linear([[1, 1], [1, -1]], [3, 4])` = [7, -1]. You can read this in two ways, and we
+ * will need both:
+ *
+ *   by rows      Each row is a pattern, and its dot product says how much of that pattern is in x.
+ *                [3, 4] has a lot of [1, 1], a 7, and less than nothing of [1, -1].
+ *   by columns   Each number in x says how much of a column goes into the result:
+ *                3 * [1, 1] + 4 * [1, -1] is [7, -1], too. */
 export const linear = (w: Matrix, x: Vector): Vector => w.map((row) => dot(row, x));
+
+/** Adds two vectors, number by number: `add([1, 2], [3, 4])` = [4, 6]. (n), (n) -> (n)
+ *
+ * This is how each part of the model adds its findings to x. Don't they get lost in the sum? No
+ * more than an instrument in a recording: each adds its own pattern, and linear() can pick it out
+ * again. Add 5 of the pattern [1, 1] to 1 of [1, -1], and you get [6, 4]. From that,
+ * `linear([[1, 1], [1, -1]], [6, 4])` = [10, 2] finds the 5 and the 1 again, twice as large.
+ *
+ * Sums help on the way back, too. Every operation multiplies the gradients that pass it by a rate,
+ * and after many operations there may be little left of them. But the rates of a sum are 1. Along
+ * the sums, a gradient reaches even the first layer at full strength, which is why x is only ever
+ * added to, and never replaced. (It is called the residual stream.) */
+export const add = (x: Vector, y: Vector): Vector => x.map((xi, i) => xi.add(y[i]));
+
+/** Rows become columns: `transpose([[1, 2], [3, 4]])` = [[1, 3], [2, 4]]. (m, n) -> (n, m) */
+const transpose = (w: Matrix): Matrix => w[0].map((_, i) => w.map((row) => row[i]));
 
 /** Turns scores, which can be any numbers, into probabilities, which are positive and add up to 1.
  * It raises 2.718... (Euler's number) to each score, and divides by the total. For the scores 0 and
  * 1.0986 these powers are 1 and 3, a quarter and three quarters of their total:
  * `softmax([0, 1.0986])` = [0.25, 0.75]. (n) -> (n) */
 export function softmax(scores: Vector): Vector {
-  // A power could overflow: `Math.exp(1000)` = Infinity. So we subtract the largest score first.
-  // This divides all the powers by the same number, so their shares stay the same.
-  const largest = scores.reduce((max, score) => Math.max(max, score.data), -Infinity);
+  // A power could overflow: `Math.exp(1000)` = Infinity. That is why we first subtract the largest
+  // score from all of them. It divides all the powers by the same number, and leaves the shares
+  // as they were.
+  const largest = Math.max(...scores.map((score) => score.data));
   const powers = scores.map((score) => score.sub(largest).exp());
   const total = sum(powers);
   return powers.map((power) => power.div(total));
 }
 
-/** Makes the numbers in x about as large as 1, by dividing them by their root mean square (the root
- * of the mean of their squares): `rmsnorm([3, 4])` = [0.8485, 1.1314]. Why? In linear(), each
- * number in a matrix is multiplied by one in x. But attention and the MLP keep adding to x, so it
- * tends to grow, and when it is ten times as large, the same nudge to the matrix does ten times as
- * much. So both get a copy of x that is scaled like this, and one learning rate suits them all.
- * (Zhang and Sennrich 2019.) (n) -> (n) */
+/** Brings the numbers in x to a size of about 1, by dividing them by their root mean square (the
+ * root of the mean of their squares): `rmsnorm([3, 4])` = [0.8485, 1.1314]. (n) -> (n)
+ *
+ * Why bother? In linear(), each number in the matrix is multiplied by a number in x. If that is 1,
+ * then nudging the matrix by 0.01 moves the product by 0.01. If it is 10, the same nudge moves the
+ * product by 0.1, and a careful step becomes a leap. And x does grow, because attention and the MLP
+ * keep adding to it. So each of them works on a copy of x that is brought down to size, while x
+ * itself keeps growing (Zhang and Sennrich 2019). */
 export function rmsnorm(x: Vector): Vector {
   const factor = dot(x, x).div(x.length).add(1e-5).pow(-0.5); // 1 / root; 1e-5 in case x is 0
   return x.map((xi) => xi.mul(factor));
 }
 
-/** The KV cache: a head's keys and values for all positions so far, and weights for --explain. */
-type Cache = { keys: Vector[]; values: Value[][]; weights: Vector[] };
+/** What an attention head remembers of each position so far: a key, a value, and how it divided its
+ * attention, all of which attention() is about to explain. (Elsewhere: the KV cache.) */
+type Cache = { keys: Vector[]; values: Vector[]; shares: Vector[] };
+/** One cache per layer and head. */
+export const emptyCaches = ({ config, layers }: Model): Cache[][] => layers.map(() =>
+  Array.from({ length: config.nHead }, () => ({ keys: [], values: [], shares: [] })));
 
 /** Attention lets a position hear from those before it, and from itself (Vaswani et al. 2017).
- * Everything else in the model is done for each position on its own. Say the second m in emma wants
+ * Everything else in the model treats each position on its own. Say the second m in emma wants
  * to know which vowel came before. From its own x, each position makes three vectors:
  *
  *   a query   what am I looking for?        m: "a vowel"
  *   a key     what do I have to offer?      e: "a vowel"
  *   a value   what do I say if asked?       e: "I am an e"
  *
- * 1. The dot product of m's query and a key is large if the two match. It is the key's score.
- * 2. softmax turns the scores into shares, which are called attention weights.
- * 3. m hears all the values, averaged with these weights, so e is by far the loudest. With weights
- *    of 0.25 and 0.75, say, values of 4 and 8 become `dot([0.25, 0.75], [4, 8])` = 7.
+ * 1. The dot product of m's query and another position's key is that position's score. It is large
+ *    if the two match.
+ * 2. softmax turns the scores into shares (usually called attention weights).
+ * 3. m hears all the values, weighted by these shares, so e is by far the loudest. With shares of
+ *    0.25 and 0.75, say, values of 4 and 8 become `dot([0.25, 0.75], [4, 8])` = 7.
  *
- * Nobody tells the model to look for vowels. Three matrices make the three vectors, and only the
- * way we use them makes one the question and another the answer. Training finds out what to ask.
+ * Nobody asks for vowels. Three matrices make the three vectors, and it is only our use of them
+ * that turns one into the question and another into the answer. Training works out what to ask.
+ * (These values have nothing to do with the class Value.)
  *
- * Each head does this with 4 of the 16 numbers in each vector, so a position can ask four questions
- * at once. (nEmbd) -> (nEmbd) */
-function attention(x: Vector, layer: Layer, heads: Cache[]): Vector {
+ * One question at a time would be a poor conversation, so each vector is cut into 4 parts of 4
+ * numbers, and 4 heads work side by side, each with its own part. Every head keeps the keys and
+ * values of all positions in its cache. That cache is the only link between positions. Values of
+ * later ones are not in it yet, and since what it holds are Values, gradients go back through it:
+ * that is how e's key learns from the guesses of m. (nEmbd) -> (nEmbd) */
+function attention(x: Vector, layer: Layer, caches: Cache[]): Vector {
   const query = linear(layer.wq, x), key = linear(layer.wk, x), value = linear(layer.wv, x);
-  const headDim = x.length / heads.length; // 16 / 4
-  const heard = heads.flatMap(({ keys, values, weights }, head) => {
-    const start = head * headDim, end = start + headDim; // this head's part
-    // keys[2] is the key of position 2. But values lies on its side: values[0] has the first number
-    // of every value, so that linear() can average them.
-    keys.push(key.slice(start, end));
-    value.slice(start, end).forEach((number, i) => values[i].push(number));
-    // A sum of n products tends to grow like the root of n, as pluses and minuses partly cancel. So
-    // we divide by that root. With large scores, one position would get nearly all the weight.
-    const scores = linear(keys, query.slice(start, end)).map((s) => s.div(Math.sqrt(headDim)));
-    weights.push(softmax(scores)); // one for each position so far
-    return linear(values, weights.at(-1)!);
+  const headDim = x.length / caches.length; // 16 / 4, as there is a cache for each head
+  const heard = caches.flatMap((cache, head) => {
+    const part = (v: Vector) => v.slice(head * headDim, (head + 1) * headDim); // this head's
+    cache.keys.push(part(key));
+    cache.values.push(part(value));
+    // A score is a sum of headDim products. Pluses and minuses partly cancel, so a sum of n of them
+    // tends to grow like the root of n (100 coins, each 1 or -1, add up to about 10). We divide by
+    // that root, because large scores would make softmax give one position nearly everything.
+    const scores = linear(cache.keys, part(query)).map((score) => score.div(Math.sqrt(headDim)));
+    const shares = softmax(scores); // one for each position so far
+    cache.shares.push(shares); // only --explain looks at these
+    return linear(transpose(cache.values), shares); // by columns: a mix of the values
   });
-  return linear(layer.wo, heard); // so far, each head has 4 numbers of its own; this blends them
+  return linear(layer.wo, heard); // up to here each head has 4 numbers of its own; this blends them
 }
 
-/** One cache per layer and head. Its Values are on the tape, so backward() reaches them, too. */
-export const emptyCaches = ({ config: { nEmbd, nHead }, layers }: Model): Cache[][] =>
-  layers.map(() => Array.from({ length: nHead }, () =>
-    ({ keys: [], values: Array.from({ length: nEmbd / nHead }, () => []), weights: [] })));
-
-/** The MLP is where a position thinks about what it has heard, with 64 numbers as scratch paper.
- * relu sets those below 0 to 0. That sounds wasteful, but without it, two matrices could do no
- * more than one, just as 3 * (2 * x) = 6 * x. (nEmbd) -> (nEmbd) */
+/** The MLP is where a position makes something of what it has heard. It knows 64 rules, each of the
+ * form "if you find this pattern in x, add that one". The patterns to look for are the rows of fc1.
+ * relu turns everything below 0 into 0, so that patterns which are not there have no effect. And
+ * the patterns to add are the columns of fc2, each as much as its rule has found. For example, a
+ * rule might find "two consonants in a row", and add "time for a vowel".
+ *
+ * relu is the "if". Without it, two matrices could do no more than one, just as
+ * 3 * (2 * x) = 6 * x. (nEmbd) -> (nEmbd) */
 const mlp = (x: Vector, layer: Layer): Vector =>
   linear(layer.fc2, linear(layer.fc1, x).map((h) => h.relu()));
 
-/** The logits for the next token. Call it for one position after another, with the same caches. */
+/** The logits for the next token. Call this for each position in turn, with the same caches. */
 export function gpt(model: Model, token: number, position: number, caches: Cache[][]): Vector {
-  // Attention takes a mean, and a mean ignores order. Without wpe, our one layer would hear
-  // the same in "ema" and "mea" when it gets to the a. (The sum is scaled to learn a bit faster.)
-  let x = rmsnorm(add(model.wte[token], model.wpe[position]));
+  // Attention takes a mean, and a mean ignores order. Without wpe, our one layer would hear the
+  // same thing in "ema" and in "mea" when it gets to the a.
+  let x = add(model.wte[token], model.wpe[position]);
+  x = rmsnorm(x); // optional, but training starts a bit faster with it
   for (const [i, layer] of model.layers.entries()) {
     x = add(x, attention(rmsnorm(x), layer, caches[i]));
     x = add(x, mlp(rmsnorm(x), layer));
@@ -348,25 +375,41 @@ export function gpt(model: Model, token: number, position: number, caches: Cache
 
 // ---- 5. Training: guess, measure, nudge ---------------------------------------------------------
 
-/** How wrong the model is about a document: the mean cost of its guesses. If it gave the true next
- * token a probability of p, the guess costs -Math.log(p):
+/** What each guess in a document costs. If the model gave the true next token a probability of p,
+ * the guess costs -Math.log(p):
  *
  *   p = 1        0       sure, and right
  *   p = 1 / 2    0.69
- *   p = 1 / 10   2.30    as unsure as with 10 equal choices; training gets about this far
- *   p = 1 / 27   3.30    as unsure as with all 27 tokens; training starts about here
+ *   p = 1 / 10   2.30    like guessing among 10 equal choices; training gets about this far
+ *   p = 1 / 27   3.30    like guessing among all 27 tokens; training starts about here
  *   p -> 0       grows without limit: sure and wrong is worst
  *
- * Why a logarithm? The probability of a whole name is the product of these p's. Logarithms turn it
- * into a sum, so each guess has a cost of its own, and the costs of a name add up. */
-export function lossOf(model: Model, tokens: number[]): Value {
+ * Why a logarithm? The probability of a whole name is the product of these p's. Logarithms turn
+ * that into a sum: each guess has a cost of its own, and a name's costs add up. (The logarithm of a
+ * number below 1 is negative, hence the minus.) */
+export function costsOf(model: Model, tokens: number[]): Vector {
   const caches = emptyCaches(model);
-  const targets = tokens.slice(1, model.config.blockSize + 1); // it can't see more than a block
-  const costs = targets.map((target, position) => {
+  const targets = tokens.slice(1, model.config.blockSize + 1); // blockSize is all it can see
+  return targets.map((target, position) => {
     const probabilities = softmax(gpt(model, tokens[position], position, caches));
     return probabilities[target].log().mul(-1);
   });
+}
+
+/** How wrong the model is about a document: the mean cost of its guesses. For emma, the five
+ * guesses of a trained model cost 2.97, 2.77, 4.62 (a second m is a surprise), 1.48 and 1.80, so
+ * the loss is `(2.97 + 2.77 + 4.62 + 1.48 + 1.80) / 5` = 2.728. */
+export function lossOf(model: Model, tokens: number[]): Value {
+  const costs = costsOf(model, tokens);
   return sum(costs).div(costs.length);
+}
+
+/** Runs body, then forgets every Value that it made. Otherwise each step of training would leave
+ * thousands of them, and soon fill the tape. The model's own numbers stay, because they are older.
+ * Whatever else you want to keep, return it from body as plain numbers. */
+export function tidy<T extends number | string | void | readonly number[]>(body: () => T): T {
+  const before = [nextSlot, nextLine];
+  try { return body(); } finally { [nextSlot, nextLine] = before; }
 }
 
 /** Trains the model on one document per step, over and over. Yields the loss of each step. */
@@ -376,37 +419,41 @@ export function* train(model: Model, tokenizer: Tokenizer, documents: string[]) 
   for (let step = 0; step < numSteps; step++) {
     const tokens = tokenizer.encode(documents[step % documents.length]);
     yield tidy(() => {
-      const loss = lossOf(model, tokens); // 1. and 2. guess, and measure how wrong that was
-      loss.backward(); // 3. find all gradients
-      // 4. nudge: large steps to get there, small ones to settle
-      nudge(learningRate * (1 - step / numSteps));
+      const loss = lossOf(model, tokens); // steps 1 and 2: guess, and measure how wrong that was
+      loss.backward(); // step 3: find all gradients
+      nudge(learningRate * (1 - step / numSteps)); // step 4: first large, then small to settle
       return loss.data;
     });
   }
 }
 
-/** Adam decides how far to nudge each parameter (Kingma and Ba 2014). We could just go down the
- * gradient: p.data -= learningRate * p.grad. But then one odd name can throw the model off course,
- * and parameters with tiny gradients hardly move. So Adam keeps two running means for each:
+/** Adam decides how far to nudge each parameter (Kingma and Ba 2014). We could just follow the
+ * gradient downhill: p.data -= learningRate * p.grad. But some gradients are dozens of times larger
+ * than others, so a rate that suits one parameter is far too slow for another. Besides, every name
+ * pulls in a direction of its own. That is why Adam keeps two running means for each parameter. At
+ * every step, a running mean keeps most of what it was, and mixes in a little of the new:
  *
- *   m   of its gradients. We follow m, not the latest gradient, so odd names average out.
- *   v   of their squares. Its root is the usual size of the gradient. We divide by that, so most
- *       parameters move at about the same pace.
+ *   m   the mean of its gradients. We follow m, not the latest gradient, so odd names average out.
+ *   v   the mean of their squares. Its root is the usual size of the gradient. We divide by that,
+ *       so most parameters move by about the same amount: the learning rate, or somewhat less.
  *
- * beta1 and beta2 say how slowly they forget: m recalls about `1 / (1 - 0.85)` = 7 steps, v 100. */
+ * beta1 and beta2 say how slowly m and v forget. In m, the newest gradient has a share of 0.15,
+ * about one seventh, so m is a mean of about 7 steps. v is one of about 100. */
 export function adam(parameters: Value[], beta1 = 0.85, beta2 = 0.99, epsilon = 1e-8) {
   const m = new Float64Array(parameters.length), v = new Float64Array(parameters.length);
   let step = 0;
   return (learningRate: number): void => {
     step++;
-    // Both means start at 0, so they are too small at first: after one step, m is only 0.15 times
-    // the gradient. Dividing by 1 - beta ** step makes up for that.
+    // Both means start at 0, which makes them too small at first: after one step, m is only 0.15
+    // times the gradient. Dividing by 1 - 0.85 ** step, which is then 0.15 as well, makes up for
+    // that. Later it no longer matters, because this divisor soon becomes 1.
     const mShare = 1 - beta1 ** step, vShare = 1 - beta2 ** step;
     for (let i = 0; i < parameters.length; i++) {
       const p = parameters[i];
       m[i] = beta1 * m[i] + (1 - beta1) * p.grad;
       v[i] = beta2 * v[i] + (1 - beta2) * p.grad ** 2;
-      p.data -= learningRate * (m[i] / mShare) / (Math.sqrt(v[i] / vShare) + epsilon); // never / 0
+      const mean = m[i] / mShare, size = Math.sqrt(v[i] / vShare);
+      p.data -= learningRate * mean / (size + epsilon); // epsilon, in case size is 0
       p.grad = 0; // or the next step would add to it
     }
   };
@@ -414,22 +461,24 @@ export function adam(parameters: Value[], beta1 = 0.85, beta2 = 0.99, epsilon = 
 
 // ---- 6. Sampling: inventing a name --------------------------------------------------------------
 
-/** Picks an index at random: the larger its weight, the likelier. Think of the weights as
- * planks, laid end to end. `random`, in [0, 1), says how far to walk, and we pick the plank
- * we end up on: `choose([1, 3], 0.2)` = 0 and `choose([1, 3], 0.3)` = 1. */
-export function choose(weights: number[], random: number): number {
-  const total = weights.reduce((a, b) => a + b, 0);
+/** Picks an index at random: the larger its share, the likelier. Think of the shares as planks,
+ * laid end to end. `random`, in [0, 1), says how far to walk, and we pick the plank we end up on:
+ * `choose([1, 3], 0.2)` = 0 and `choose([1, 3], 0.3)` = 1. */
+export function choose(shares: number[], random: number): number {
+  const total = shares.reduce((a, b) => a + b, 0);
   let end = 0;
-  return weights.findIndex((weight) => (end += weight) > random * total);
+  return shares.findIndex((share) => (end += share) > random * total);
 }
 
-/** Invents a document. The model guesses, we roll the dice, and the token that comes up is what the
+/** Invents a name. The model guesses, we roll the dice, and the token that comes up is what the
  * model sees next. This goes on until the dice say BOS, or the block is full. Why dice? If we took
- * the likeliest letter every time, every name would be the same. A prompt skips the dice.
+ * the likeliest letter every time, every name would be the same. If there is a prompt, its letters
+ * come first, and the dice take over from there: after "em", emma is only three rolls away.
  *
- * First, the logits are divided by the temperature (--temperature 0 means 0.000001). Below 1, that
- * widens the gaps between them, so favourites become even stronger favourites. At 0.5, odds of
- * 1 : 3 become 1 : 9: `softmax([0 / 0.5, 1.0986 / 0.5])` = [0.1, 0.9]. Above 1, they get closer. */
+ * Before each roll, the logits are divided by the temperature. One below 1 widens the gaps between
+ * them, so the favourites pull further ahead. At 0.5, odds of 1 : 3 become 1 : 9:
+ * `softmax([0 / 0.5, 1.0986 / 0.5])` = [0.1, 0.9]. Above 1, they close up. (--temperature 0
+ * means 0.000001, since nothing can be divided by 0.) */
 export function sample(model: Model, tokenizer: Tokenizer, random: Random, prompt = ''): string {
   const { blockSize, temperature } = model.config;
   const given = tokenizer.encode(prompt).slice(1, -1); // without BOS
@@ -439,7 +488,7 @@ export function sample(model: Model, tokenizer: Tokenizer, random: Random, promp
     for (let position = 0; position < blockSize; position++) {
       const logits = gpt(model, token, position, caches).map((logit) => logit.div(temperature));
       const probabilities = softmax(logits).map((p) => p.data);
-      token = given[position] ?? choose(probabilities, random.random());
+      token = given[position] ?? choose(probabilities, random.random()); // the prompt, or the dice
       if (token === tokenizer.bos) break;
       text += tokenizer.characters[token];
     }
@@ -449,74 +498,121 @@ export function sample(model: Model, tokenizer: Tokenizer, random: Random, promp
 
 // ---- 7. Main: all of it -------------------------------------------------------------------------
 
-/** The whole program. Throws an InputError (see B) for a mistake in the options or in the data. */
+/** The whole program. Throws an Error for a mistake in the options or in the data. */
 export async function main(args: string[]): Promise<void> {
   const { help, config, source, prompt, explain } = parseCommandLine(args);
   if (help) return print(usage());
   const random = new Random(config.seed);
-  // The list begins with the most popular names, so it needs shuffling.
+  // The list has the girls' names first, the most popular at the top, so it needs shuffling.
   const documents = random.shuffle(await loadDocuments(source));
   print(`num docs: ${documents.length}`);
   const tokenizer = createTokenizer(documents);
   print(`vocab size: ${tokenizer.vocabSize}`);
   const { training, heldOut } = holdOut(cutToBlock(documents, config.blockSize), config.eval);
-  checkFits(config, tokenizer);
   const model = createModel(config, tokenizer.vocabSize, () => random.gauss(0, 0.08));
   print(`num params: ${parameters(model).length}`);
-  const start = fit(prompt, tokenizer, '--prompt', config.blockSize - 1); // room to go on
-  const word = fit(explain ?? '', tokenizer, '--explain', config.blockSize);
+  rehearse(model, tokenizer, prompt, explain); // what can't work fails now, not after the training
 
-  const steps = train(model, tokenizer, training);
-  const stepsDone = await watch(steps, config.numSteps, tokenizer.vocabSize);
-  for (const p of parameters(model)) finite(p.data, 'a parameter is');
-  if (heldOut.length > 0) print(evaluate(model, tokenizer, training.slice(0, stepsDone), heldOut));
-  if (explain !== undefined) return print(explainWord(model, tokenizer, word));
+  const losses = await watch(model, train(model, tokenizer, training));
+  if (config.eval > 0) print(evaluate(model, tokenizer, training.slice(0, losses.length), heldOut));
+  if (explain !== undefined) return print(explainWord(model, tokenizer, explain));
 
   print('\n--- inference (new, hallucinated names) ---'); // inference: using a trained model
   for (let i = 1; i <= config.numSamples; i++) {
-    print(`sample ${String(i).padStart(2)}: ${sample(model, tokenizer, random, start)}`);
-    await nextTurn(); // lets Ctrl-C and a closed pipe get through
+    print(`sample ${String(i).padStart(2)}: ${sample(model, tokenizer, random, prompt)}`);
+    await nextTurn(); // or nothing else could happen in between, such as Ctrl-C
   }
-  // Some of these names are real, and others only sound as if they were. The model can't tell. It
-  // makes them all up in the same way, just as ChatGPT does its sentences, true or not.
+  // Some of these names are real, and others only sound as if they were. The model never checks. It
+  // makes them all up in the same way, just as ChatGPT makes up its sentences, true or not.
 }
 
-// ---- A. Random numbers --------------------------------------------------------------------------
+// ---- A. Command line ----------------------------------------------------------------------------
+import { createReadStream, existsSync, lstatSync, realpathSync } from 'node:fs';
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
 
-/** Python's random.Random, so that our names match the original's. It is the Mersenne Twister
- * MT19937 (Matsumoto and Nishimura 1998), whose constants hold no secrets you need to know.
- * Throws a RangeError unless the seed is a whole number from 0 to 2 ** 53 - 1. */
-export class Random {
-  readonly #state = new Uint32Array(624);
-  #next = 0; // which number of the state is replaced next
-  readonly #spare: number[] = []; // gauss() makes two numbers at a time
-  constructor(seed: number) {
-    if (!Number.isSafeInteger(seed) || seed < 0) throw new RangeError(`${seed} cannot be a seed`);
-    const key = seed < 2 ** 32 ? [seed] : [seed % 2 ** 32, Math.floor(seed / 2 ** 32)];
-    const s = this.#state;
-    const stir = (i: number, factor: number) => Math.imul(s[i - 1] ^ (s[i - 1] >>> 30), factor);
-    s[0] = 19650218;
-    for (let i = 1; i < 624; i++) s[i] = stir(i, 1812433253) + i;
-    for (let k = 0; k < 624 + 623; k++) { // round 1 stirs in the key, round 2 the position
-      const i = (k % 623) + 1;
-      if (k < 624) s[i] = (s[i] ^ stir(i, 1664525)) + key[k % key.length] + (k % key.length);
-      else s[i] = (s[i] ^ stir(i, 1566083941)) - i;
-      s[0] = s[623]; // 1 comes after 623, and looks back at 0
-    }
-    s[0] = 2 ** 31;
+/** A mistake in what we were given. The user sees its message on one line, with no stack trace. */
+export class InputError extends Error {}
+
+const texts = { // name: [what to write, meaning]
+  data: ['FILE_OR_URL', 'train on its lines (- is standard input); otherwise on names, see README'],
+  prompt: ['TEXT', 'what the samples begin with'],
+  explain: ['WORD', 'instead of samples, show how the model reads WORD'],
+} as const;
+const flagOf = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+
+/** The text of --help. */
+export const usage = (): string => [
+  'Usage: npx -y tsx micro_gpt.ts [options]. The options, with their defaults:',
+  ...Object.entries({ ...settings, ...texts }).map(([name, [value, meaning]]) =>
+    `  --${`${flagOf(name)} ${value}`.padEnd(20)} ${meaning}`),
+].join('\n');
+
+/** The number that a setting gets. Throws an InputError if it makes no sense. */
+function readNumber(name: keyof Config, text = `${settings[name][0]}`): number {
+  const n = text.trim() === '' ? NaN : Number(text);
+  const least = ['nEmbd', 'nHead', 'nLayer', 'blockSize'].includes(name) ? 1 : 0;
+  const isFraction = ['learningRate', 'temperature'].includes(name);
+  if (least === 1 && n > slots.data.length) throw new RangeError(`${text} is too large`);
+  if (n >= least && (isFraction ? n < Infinity : Number.isSafeInteger(n))) return n;
+  const kind = isFraction ? 'number' : 'safe integer';
+  throw new InputError(`--${flagOf(name)} takes a ${kind} of at least ${least}, not "${text}"`);
+}
+
+/** What the user wants. Throws an Error if it makes no sense. */
+export function parseCommandLine(args: string[]) {
+  const flags = Object.keys({ ...settings, ...texts }).map(flagOf);
+  const options = Object.fromEntries(flags.map((flag) => [flag, { type: 'string' }] as const));
+  const { help, ...rest } =
+    parseArgs({ args, options: { ...options, help: { type: 'boolean', short: 'h' } } }).values;
+  const typed: Record<string, string | undefined> = rest; // TypeScript has lost their names
+  const config = Object.fromEntries(Object.keys(settings).map((name) =>
+    [name, readNumber(name as keyof Config, typed[flagOf(name)])])) as Config;
+  config.temperature = Math.max(1e-6, config.temperature); // nothing can be divided by 0
+  const { nEmbd, nHead } = config;
+  if (nEmbd % nHead) throw new InputError(`--n-embd ${nEmbd} is no multiple of --n-head ${nHead}`);
+  const { data: source, prompt = '', explain } = typed;
+  return { help, config, source, prompt, explain };
+}
+
+// ---- B. Random numbers --------------------------------------------------------------------------
+
+/** The Mersenne Twister MT19937 (Matsumoto and Nishimura 1998): words of 32 random bits, without
+ * end. Its constants hold no secrets you need to know. */
+function* mersenneTwister(seed: number): Generator<number, never> {
+  const key = seed < 2 ** 32 ? [seed] : [seed % 2 ** 32, Math.floor(seed / 2 ** 32)];
+  const s = new Uint32Array(624);
+  const stir = (i: number, factor: number) => Math.imul(s[i - 1] ^ (s[i - 1] >>> 30), factor);
+  s[0] = 19650218;
+  for (let i = 1; i < 624; i++) s[i] = stir(i, 1812433253) + i;
+  for (let k = 0; k < 624 + 623; k++) { // round 1 stirs in the key, round 2 the position
+    const i = (k % 623) + 1;
+    if (k < 624) s[i] = (s[i] ^ stir(i, 1664525)) + key[k % key.length] + (k % key.length);
+    else s[i] = (s[i] ^ stir(i, 1566083941)) - i;
+    s[0] = s[623]; // 1 comes after 623, and looks back at 0
   }
-  /** The high k bits of the next 32. */
-  #bits(k: number): number {
-    const s = this.#state, i = this.#next;
-    this.#next = (i + 1) % 624;
-    const mixed = (s[i] & 0x80000000) | (s[this.#next] & 0x7fffffff);
+  s[0] = 2 ** 31;
+  for (let i = 0; ; i = (i + 1) % 624) {
+    const mixed = (s[i] & 0x80000000) | (s[(i + 1) % 624] & 0x7fffffff);
     s[i] = s[(i + 397) % 624] ^ (mixed >>> 1) ^ (mixed & 1 ? 0x9908b0df : 0);
     let y = s[i];
     y ^= y >>> 11;
     y ^= (y << 7) & 0x9d2c5680;
     y ^= (y << 15) & 0xefc60000;
-    return (y ^ (y >>> 18)) >>> (32 - k);
+    yield y ^ (y >>> 18);
   }
+}
+
+/** Python's random.Random, so that our names match the original's. */
+export class Random {
+  readonly #words: Iterator<number, never>;
+  readonly #spare: number[] = []; // gauss() makes two numbers at a time
+  /** The seed is a whole number from 0 to 2 ** 53 - 1. */
+  constructor(seed: number) { this.#words = mersenneTwister(seed); }
+  /** The high k bits of the next word. */
+  #bits(k: number): number { return this.#words.next().value >>> (32 - k); }
   /** From 0 up to but not including 1, in steps of 2 ** -53. */
   random(): number { return (this.#bits(27) * 2 ** 26 + this.#bits(26)) / 2 ** 53; }
   /** Normally distributed (Box and Muller 1958). 1 - random() is never 0, so it has a logarithm. */
@@ -531,271 +627,180 @@ export class Random {
   /** Puts the items into random order, in place, and returns them. */
   shuffle<T>(items: T[]): T[] {
     for (let i = items.length - 1; i > 0; i--) {
-      const bits = 32 - Math.clz32(i + 1); // as many as i + 1 has, though i may have fewer
-      let j = this.#bits(bits);
-      while (j > i) j = this.#bits(bits);
+      let j = Infinity;
+      while (j > i) j = this.#bits(32 - Math.clz32(i + 1)); // as many bits as i + 1 has
       [items[i], items[j]] = [items[j], items[i]];
     }
     return items;
   }
 }
 
-// ---- B. Command line ----------------------------------------------------------------------------
-import { createReadStream, existsSync, lstatSync, realpathSync } from 'node:fs';
-import { renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { setImmediate as nextTurn } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
+// ---- C. Documents -------------------------------------------------------------------------------
 
-/** A mistake in what we were given. The user sees its message on one line, with no stack trace. */
-export class InputError extends Error { exitCode = 1; }
-class UsageError extends InputError { override exitCode = 2; } // one on the command line
-const tapeIsFull = 'the model is too large; lower --n-embd, --n-layer or --block-size';
-const ranges: Partial<Record<keyof Config, [least: number, most: number]>> = { // others: 0 to 1e9
-  nEmbd: [1, 256], nHead: [1, 256], nLayer: [1, 100], blockSize: [1, 1024],
-  learningRate: [0, 1000], temperature: [0, 1e6], seed: [0, Number.MAX_SAFE_INTEGER],
-};
-const fractions = ['learningRate', 'temperature']; // the other settings are whole numbers
-const flagOf = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+const namesUrl = 'https://raw.githubusercontent.com/karpathy/makemore/master/names.txt';
 
-/** The text of --help. */
-export const usage = (): string => [
-  'Usage: npx -y tsx micro_gpt.ts [options]. The options, with their defaults:',
-  ...Object.entries(hyperparameters).map(([name, [standard, meaning]]) =>
-    `  --${`${flagOf(name)} ${standard}`.padEnd(20)} ${meaning}`),
-  '  --data FILE_OR_URL     train on its lines; otherwise on input.txt, or names.txt from the web',
-  '  --prompt TEXT          what the samples begin with',
-  '  --explain WORD         instead of samples, show how the model reads WORD',
-].join('\n');
-
-/** What the user typed for each option. Throws a UsageError for what parseArgs() refuses. */
-function readOptions(args: string[]) {
-  const text = { type: 'string' } as const;
-  const options = {
-    help: { type: 'boolean', short: 'h' }, data: text, prompt: text, explain: text,
-    ...Object.fromEntries(Object.keys(hyperparameters).map((name) => [flagOf(name), text])),
-  } as const;
-  // parseArgs() takes the -1 in "--seed -1" for another option, but it understands "--seed=-1".
-  const joined: string[] = [];
-  for (const arg of args) {
-    const isFlag = /^--[^=]+$/.test(joined.at(-1) ?? '');
-    joined.push(isFlag && /^-\.?\d/.test(arg) ? `${joined.pop()}=${arg}` : arg);
-  }
+/** The documents to train on: the lines of source (a file, an address, or - for standard input), if
+ * given, or else of input.txt. If there is none, names.txt is downloaded and saved as input.txt. If
+ * the download fails, the built-in names will do. Throws an InputError if source can't be read. */
+export async function loadDocuments(
+  source?: string, folder = '.', url = namesUrl, timeout = 30_000,
+): Promise<string[]> {
+  const file = `${folder}/input.txt`;
+  if (source !== undefined || existsSync(file)) return readLines(source ?? file, timeout);
   try {
-    return parseArgs({ args: joined, options }).values;
+    const names = await readLines(url, timeout);
+    // A hotel's sign-in page may come instead. It is no list of 32,033 names.
+    if (names.length < 30_000) throw new InputError(`${url} has only ${names.length} lines`);
+    save(names.join('\n'), file);
+    return names;
   } catch (error) {
-    throw new UsageError(`${visible((error as Error).message)} (see --help)`);
+    note(`${(error as Error).message}; using the names built into this file`);
+    return [...builtInNames];
   }
 }
 
-/** The settings. Throws a UsageError if one is out of range, or if two do not go together. */
-export function parseCommandLine(args: string[]) {
-  const { help, data: source, prompt = '', explain, ...rest } = readOptions(args);
-  const given: Record<string, string | undefined> = rest; // TypeScript has lost their names
-  const config = Object.fromEntries(Object.entries(hyperparameters).map(([name, [standard]]) => {
-    const text = given[flagOf(name)] ?? String(standard);
-    const n = text.trim() === '' ? NaN : Number(text);
-    const [least, most] = ranges[name as keyof Config] ?? [0, 1e9];
-    const isFraction = fractions.includes(name);
-    if (n >= least && n <= most && (Number.isInteger(n) || isFraction)) return [name, n];
-    const range = `a ${isFraction ? '' : 'whole '}number from ${least} to ${most}`;
-    throw new UsageError(`--${flagOf(name)} takes ${range}, not "${text}"`);
-  })) as Config;
-  config.temperature = Math.max(1e-6, config.temperature); // dividing by 0 would give NaN
-  const { nEmbd, nHead } = config;
-  const refuse = (message: string) => { throw new UsageError(message); };
-  if (nEmbd % nHead !== 0) refuse(`--n-embd ${nEmbd} must be a multiple of --n-head ${nHead}`);
-  if (prompt && explain !== undefined) refuse('--explain and --prompt do not go together');
-  return { help, config, source, prompt, explain };
+/** Saves a new file by way of another, so that it is never half written, and overwrites none. */
+function save(text: string, file: string): void {
+  const part = `${file}.${process.pid}.part`;
+  try {
+    writeFileSync(part, text);
+    if (!lstatSync(file, { throwIfNoEntry: false })) renameSync(part, file);
+  } catch (error) {
+    note(`cannot save ${file}: ${(error as Error).message}`);
+  } finally {
+    rmSync(part, { force: true });
+  }
 }
 
-// ---- C. Looking inside --------------------------------------------------------------------------
+/** The lines of a file, an address or standard input. Throws an InputError if it can't be read. */
+async function readLines(source: string, timeout: number): Promise<string[]> {
+  let name = source;
+  try {
+    if (source === '-') return await linesOf(process.stdin);
+    if (!/^https?:/i.test(source)) return await linesOf(createReadStream(source));
+    name = 'the address';
+    const { origin, pathname } = new URL(source);
+    name = `${origin}${pathname}`; // a user, a password or a query should not be seen
+    note(`reading ${name}`);
+    const response = await fetch(source, { signal: AbortSignal.timeout(timeout) });
+    if (response.ok && response.body) return await linesOf(response.body);
+    await response.body?.cancel(); // or the page that comes with a 404 would keep us waiting
+    throw new Error(`the response was ${response.status}`);
+  } catch (error) {
+    const { message, cause } = error as Error & { cause?: NodeJS.ErrnoException };
+    const reason = cause?.message || cause?.code || message; // message is often "fetch failed"
+    throw new InputError(`cannot read ${name}: ${reason.replaceAll(source, name)}`);
+  }
+}
+
+/** The lines of a stream of UTF-8 text, trimmed, minus the blank ones. */
+async function linesOf(stream: AsyncIterable<Uint8Array>): Promise<string[]> {
+  const decoder = new TextDecoder('utf-8', { fatal: true });
+  let text = '';
+  for await (const chunk of stream) {
+    text += decoder.decode(chunk, { stream: true });
+    if (text.length > 1e8) throw new Error('it has more than 100 million characters');
+  }
+  text += decoder.decode();
+  const lines = text.split(/\r\n?|\n/).map((line) => line.trim()).filter((line) => line !== '');
+  if (lines.length === 0) throw new Error('it has no lines');
+  return lines;
+}
+
+/** Cuts documents to what fits in a block, and tells the user if it cut any. */
+export function cutToBlock(documents: string[], blockSize: number): string[] {
+  const cut = documents.map((document) => // a character takes one or two places in a string
+    [...document.slice(0, 2 * blockSize)].slice(0, blockSize).join(''));
+  const count = documents.filter((document, i) => document.length > cut[i].length).length;
+  const what = `${count} of ${documents.length} docs are longer than ${blockSize} characters`;
+  if (count > 0) note(`${what}, and are cut there (see --block-size)`);
+  return cut;
+}
 
 /** Keeps the last `count` different documents out of training. */
 export function holdOut(documents: string[], count: number) {
+  if (count === 0) return { training: documents, heldOut: [] };
   const distinct = [...new Set(documents)]; // a document may be in the dataset twice
   const rest = distinct.length - count;
   if (rest < 1) throw new InputError(`--eval ${count} leaves none of the ${distinct.length} docs`);
   const heldOut = new Set(distinct.slice(rest));
-  const training = documents.filter((document) => !heldOut.has(document));
-  return { training, heldOut: [...heldOut] };
+  return { training: documents.filter((name) => !heldOut.has(name)), heldOut: [...heldOut] };
 }
 
-/** Checks that the tape has room for training on a whole block, and for sampling one. */
-function checkFits(config: Config, { bos, vocabSize }: Tokenizer): void {
-  const { nEmbd, nLayer, blockSize } = config;
-  const size = (2 * vocabSize + blockSize) * nEmbd + 12 * nLayer * nEmbd ** 2; // see parameters()
-  const makes = `${vocabSize} tokens and these options make ${size} parameters`;
-  if (size > 1e6) throw new UsageError(`${makes}, over a million; lower --n-embd`);
-  tidy(() => {
-    const model = createModel(config, vocabSize, () => 0); // never trained
-    const loss = lossOf(model, new Array<number>(blockSize + 1).fill(bos));
-    for (let i = 0; i < blockSize * vocabSize; i++) loss.div(1); // as in sample()
-  });
-}
+/** For a run without a network: common first names from many languages. */
+export const builtInNames = `
+aaliyah abdul abebe adam adela adriana agnes ahmed aiko aisha akira alba alejandro alex ali alice
+alma amara amina amir ana anders andrea andrei angela anh anika anita anna anton antonio arjun
+arthur aryan asha ayesha aziz beatriz bela ben bilal bjorn boris bruno camila carla carlos carmen
+cecilia chen chiara chidi chika chloe claire clara daniel daria david deepa diana diego dina dmitri
+eduardo ela elena elias ella emil emilia emma erik esther eva fatima felix femi filip finn fiona
+francesca frida gabriel giulia grace greta gustavo hana hannah hans hassan helena henrik hiroshi
+hugo ibrahim ida igor imani ines ingrid irina isabel ivan jack jakub james jan javier joao johan
+jorge jose juan julia kamal karin karl kemal kenji khadija kofi kwame laila lakshmi lars layla lea
+leila lena leo leon liam lin linh livia louis lucas lucia luis luka luna maja malik manuel marco
+maria marta martin maya mehmet mei mia miguel mika mila mohamed mona nadia naomi nia nikolai nina
+noah noor nora olga oliver olivia omar oscar pablo paula pedro pierre priya rahul ravi rosa ruth
+sakura sana sara sasha sergei sofia sonia stefan sven tamar tariq tatiana thomas uma vera victor
+viktor wei william yara yuki yusuf zainab zara zoe`.trim().split(/\s+/);
 
-/** The text in the dataset's form of Unicode, since many accented letters can be written in two
- * ways. Throws an InputError if a character is unknown, a UsageError if there are too many. */
-function fit(text: string, tokenizer: Tokenizer, option: string, maxLength: number): string {
-  const isKnown = (character: string) => tokenizer.characters.includes(character);
-  const forms = [text, text.normalize('NFC'), text.normalize('NFD')];
-  const form = forms.find((form) => [...form].every(isKnown)) ?? text;
-  if (tokenizer.encode(form).length - 2 <= maxLength) return form; // encode() throws if unknown
-  throw new UsageError(`${option} "${text}" does not fit in a block; raise --block-size`);
-}
-
-/** Returns x. Throws an InputError if too large a learning rate has made it NaN or infinite. */
-function finite(x: number, whatIs: string): number {
-  if (!Number.isFinite(x)) throw new InputError(`${whatIs} ${x}; lower --learning-rate`);
-  return x;
-}
-
-/** A report of the loss on documents set aside, compared with two simple ways to guess. */
-export function evaluate(
-  model: Model, tokenizer: Tokenizer, trained: string[], heldOut: string[],
-): string {
-  const { vocabSize } = tokenizer;
-  const encode = (document: string) =>
-    tokenizer.encode(document).slice(0, model.config.blockSize + 1);
-  const totals = new Array<number>(vocabSize).fill(0); // how often a token came before another
-  const pairs = new Map<string, number>(); // how often '4 12' did, which is a 4 and then a 12
-  const count = (token: number, next: number) => pairs.get(`${token} ${next}`) ?? 0;
-  const guessesIn = (tokens: number[]) => tokens.slice(1).map((next, i) => [tokens[i], next]);
-  for (const [token, next] of trained.map(encode).flatMap(guessesIn)) {
-    totals[token]++;
-    pairs.set(`${token} ${next}`, count(token, next) + 1);
-  }
-  let guesses = 0, loss = 0, bigram = 0;
-  for (const tokens of heldOut.map(encode)) {
-    guesses += tokens.length - 1;
-    loss += (tokens.length - 1) * tidy(() => lossOf(model, tokens).data);
-    for (const [token, next] of guessesIn(tokens)) { // + 1, so that none has a probability of 0
-      bigram -= Math.log((count(token, next) + 1) / (totals[token] + vocabSize));
-    }
-  }
-  const line = (x: number) =>
-    `${x.toFixed(4)}, as unsure as with ${Math.exp(x).toFixed(1)} equally likely characters`;
-  return `\n--- evaluation (loss per character, ${heldOut.length} docs never trained on) ---\n`
-    + `this model:      ${line(finite(loss / guesses, 'the loss is'))}\n`
-    + `guessing evenly: ${line(Math.log(vocabSize))}\n`
-    + `bigram table:    ${line(bigram / guesses)}`; // a guess from the last character alone
-}
-
-/** A walk through sections 1 to 5 with one word. It ends with a step of training, which changes the
- * model. Cells are separated by tabs, so it need not know how wide a character is. */
-export function explainWord(
-  model: Model, tokenizer: Tokenizer, word: string, columns = process.stdout.columns || 80,
-): string {
-  const tokens = tokenizer.encode(word).slice(0, model.config.blockSize + 1);
-  const end = ['.', '|', '$'].find((sign) => !tokenizer.characters.includes(sign)) ?? 'BOS';
-  const name = (token: number) => (tokenizer.characters[token] ?? end)
-    .replace(/[\p{M}\u1160-\u11ff\ud7b0-\ud7ff]/u, '◌$&') // accents join what is before them
-    .replace(/\p{C}/u, (invisible) => invisible.codePointAt(0)!.toString(16).padStart(2, '0'))
-    .replace(' ', '␣');
-  const percent = (p: number) => `${Math.round(100 * p)}%`;
-  const seen = tokens.slice(0, -1);
-  const lines = [`\n--- how the model reads "${visible(word)}" ---`,
-    `tokens: ${tokens.join(' ')}`, '', 'whose embeddings are most similar'];
-
-  const likeness = (a: Vector, b: Vector) => // 1 for the same direction, and 0 for a right angle
-    tidy(() => dot(a, b).data / Math.sqrt(dot(a, a).data * dot(b, b).data));
-  for (const token of new Set(tokens.filter((token) => token !== tokenizer.bos))) {
-    const likenesses = model.wte.map((row) => likeness(model.wte[token], row));
-    const others = highestFirst(likenesses).filter((other) => other !== token);
-    lines.push(`${name(token)}\t${others.slice(0, 5).map(name).join(' ')}`);
-  }
-
-  const table = ['', 'sees\tnext\tchance\tcost\tlikeliest']; // made first, printed last
-  tidy(() => {
-    const caches = emptyCaches(model);
-    const likeliestShown = Math.max(1, Math.min(5, Math.floor(columns / 8) - 4));
-    for (const [position, token] of seen.entries()) {
-      const next = tokens[position + 1];
-      const logits = gpt(model, token, position, caches);
-      const probabilities = softmax(logits).map((p) => p.data);
-      const cost = (-Math.log(probabilities[next])).toFixed(2);
-      const likeliest = highestFirst(probabilities).slice(0, likeliestShown)
-        .map((guess) => `${name(guess)} ${percent(probabilities[guess])}`);
-      const truth = [name(token), name(next), percent(probabilities[next]), cost];
-      table.push([...truth, ...likeliest].join('\t'));
-    }
-    const width = Math.max(8, tokens.length + 1, `head ${model.config.nHead} `.length); // of a map
-    const beside = Math.max(1, Math.floor((columns - 8) / width));
-    const line = (start: string, cells: string[]) =>
-      `${start}\t${cells.map((cell) => cell.padEnd(width)).join('')}`.trimEnd();
-    for (const [layer, heads] of caches.entries()) {
-      for (let first = 0; first < heads.length; first += beside) {
-        const shown = heads.slice(first, first + beside);
-        lines.push('', `where layer ${layer + 1} looks (left to right, in the order of the rows)`,
-          line('', shown.map((_, i) => `head ${first + i + 1}`)));
-        for (const [position, token] of seen.entries()) {
-          const maps = shown.map(({ weights }) => weights[position].map(shade).join(''));
-          lines.push(line(name(token), maps));
-        }
-      }
-    }
-  });
-
-  const loss = () => finite(tidy(() => lossOf(model, tokens).data), 'the loss is').toFixed(2);
-  const before = loss(), config = { ...model.config, numSteps: 1 };
-  train({ ...model, config }, tokenizer, [word]).next();
-  const after = `${loss()} after one large step of training, on this word alone`;
-  return [...lines, ...table, '', `loss: ${before}, and ${after}`].join('\n');
-}
-const shade = ({ data: weight }: Value) => '·░▒▓█'[Math.round(4 * Math.sqrt(weight))];
-/** The indices of the numbers, highest first. */
-const highestFirst = (numbers: readonly number[]): number[] =>
-  [...numbers.keys()].sort((a, b) => numbers[b] - numbers[a]);
-
-// ---- D. Terminal --------------------------------------------------------------------------------
+// ---- D. Watching the training -------------------------------------------------------------------
 
 const print = (line: string): void => { process.stdout.write(`${line}\n`); };
-const visible = (text: string): string => text.replace(/\p{Cc}/gu, ' ');
-/** Prints a line to standard error, without control characters or passwords in addresses. */
-function note(line: string): void {
-  const clean = visible(line.replace(/(https?:\/\/)[^/?#]*@/gi, '$1'));
-  try { process.stderr.write(`micro_gpt: ${clean}\n`); } catch {} // Deno throws; others: see F
-}
-const describe = (character: string): string => {
-  const code = character.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0');
-  return `the character "${character}" (U+${code})`;
+/** Prints a line to standard error, without control characters. */
+const note = (line: string): void => {
+  process.stderr.write(`micro_gpt: ${line.replace(/\p{Cc}/gu, ' ')}\n`);
 };
 const mean = (numbers: number[]): number => numbers.reduce((a, b) => a + b) / numbers.length;
 
+/** Does with an untrained model what comes after the training. Throws an InputError if a text has a
+ * character that the dataset lacks, or too many, and a RangeError if the model is too large. */
+function rehearse(model: Model, tokenizer: Tokenizer, prompt: string, explain = ''): void {
+  const { characters, bos } = tokenizer, { blockSize } = model.config;
+  for (const [text, room] of [[prompt, blockSize - 1], [explain, blockSize]] as const) {
+    const unknown = [...text].find((character) => !characters.includes(character));
+    if (unknown) throw new InputError(`"${unknown}" is not in the dataset`);
+    const isLong = [...text].length > room;
+    if (isLong) throw new InputError(`"${text}" does not fit in a block; raise --block-size`);
+  }
+  tidy(() => lossOf(model, new Array<number>(blockSize + 1).fill(bos)).data);
+  sample(model, tokenizer, new Random(0), characters[0].repeat(blockSize)); // the longest there is
+}
+
+/** Returns the loss. Throws an InputError if a large learning rate has made it NaN or infinite. */
+function finite(loss: number): number {
+  if (!Number.isFinite(loss)) throw new InputError(`the loss is ${loss}; lower --learning-rate`);
+  return loss;
+}
+
 /** Runs the training and prints its steps, one per line. A terminal gets one line that changes,
- * and then a curve. Returns how many steps it did, as Ctrl-C may end the training early. */
-async function watch(training: Generator<number>, numSteps: number, vocabSize: number) {
-  const { stdout, platform, versions, env } = process;
-  const live = stdout.isTTY // Deno comes first, as it would ask for permission to read TERM
-    && (versions.deno || platform === 'win32' || (env.TERM && env.TERM !== 'dumb'));
-  const columns = () => stdout.columns || 80; // may change at any time
-  const pad = (n: number) => String(n).padStart(4);
+ * and then a curve. Returns the losses, which may be fewer, as Ctrl-C ends the training early. */
+async function watch(model: Model, training: Generator<number>): Promise<number[]> {
+  const { stdout, env } = process, { numSteps } = model.config;
+  const live = stdout.isTTY && env.TERM !== 'dumb', columns = Math.min(stdout.columns || 80, 80);
   const losses: number[] = [], start = performance.now();
-  let unprinted = '', nextPrintAt = 0;
   const stop = () => { training.return(undefined); }; // which ends the loop below
   process.once('SIGINT', stop); // Ctrl-C; a second one ends the program
+  let nextDrawAt = 0;
   for (const loss of training) {
-    const step = losses.push(loss), isGood = Number.isFinite(loss);
-    if (isGood) unprinted += `step ${pad(step)} / ${pad(numSteps)} | loss ${loss.toFixed(4)}\n`;
-    if (performance.now() < nextPrintAt && step < numSteps && isGood) continue;
-    const recent = losses.slice(-50);
-    const perSecond = (1000 * step) / (performance.now() - start);
-    const progress = `step ${step} / ${numSteps}`
-      + ` | loss ${mean(recent).toFixed(4)} (mean of ${recent.length})`
-      + ` | ${perSecond.toFixed(0)} steps/s, ${((numSteps - step) / perSecond).toFixed(0)} s left`;
+    const step = losses.push(loss), now = performance.now();
+    if (!Number.isFinite(loss)) break;
+    const pad = (n: number) => String(n).padStart(4);
+    const line = `step ${pad(step)} / ${pad(numSteps)} | loss ${loss.toFixed(4)}`;
+    if (!live) print(line);
+    if (now < nextDrawAt && step < numSteps) continue; // terminals can be slow
+    nextDrawAt = now + 20;
+    const left = `${(((now - start) / 1000 / step) * (numSteps - step)).toFixed(0)} s left`;
     // \r goes back to the start of the line, and \x1b[K clears what is left of it.
-    stdout.write(live ? `\r${progress.slice(0, columns() - 1)}\x1b[K` : unprinted);
-    unprinted = ''; // printing many at once is faster
-    nextPrintAt = performance.now() + 20;
+    if (live) stdout.write(`\r${`${line} | ${left}`.slice(0, columns - 1)}\x1b[K`);
     await nextTurn(); // only here can Ctrl-C get through
-    if (!isGood) break;
   }
   process.off('SIGINT', stop);
-  if (losses.length === 0) return 0;
-  if (live) print('');
-  finite(losses[losses.length - 1], `step ${losses.length}: loss`);
-  const width = Math.min(columns(), 80) - 8;
-  if (live && width >= 20) print(curve(losses, Math.log(vocabSize), width));
-  return losses.length;
+  if (live && losses.length > 0) print('');
+  finite(losses.at(-1) ?? 0);
+  if (parameters(model).some((p) => !(Math.abs(p.data) < 1e50))) finite(NaN); // it soon would be
+  const guessing = Math.log(model.wte.length);
+  if (live && losses.length > 0 && columns >= 28) print(curve(losses, guessing, columns - 8));
+  return losses;
 }
 
 /** The losses as a curve of blocks, lowest at the bottom, guessing evenly on top. */
@@ -815,120 +820,130 @@ function curve(losses: number[], guessing: number, width: number): string {
     `       step 1${`step ${losses.length}`.padStart(width - 6)}`].join('\n');
 }
 
-// ---- E. Documents -------------------------------------------------------------------------------
+// ---- E. Looking inside --------------------------------------------------------------------------
 
-const namesUrl = 'https://raw.githubusercontent.com/karpathy/makemore/master/names.txt';
-/** The lines of a stream, trimmed, minus the blank ones. Throws an Error if they can't be names. */
-async function linesOf(stream: AsyncIterable<Uint8Array>, atLeast = 1): Promise<string[]> {
-  const decoder = new TextDecoder(); // what is not UTF-8 becomes U+FFFD
-  let text = '';
-  for await (const chunk of stream) {
-    text += decoder.decode(chunk, { stream: true });
-    if (text.length > 1e8) throw new Error('it has more than 100 million characters');
-  }
-  const lines = `${text}${decoder.decode()}`.split(/\r\n?|\n/).map((line) => line.trim());
-  const bad = lines.findIndex((line) => /[\0\uFFFD]/.test(line));
-  if (bad >= 0) throw new Error(`it is damaged, or not UTF-8 text: see line ${bad + 1}`);
-  const full = lines.filter((line) => line !== '');
-  const page = /^<(!|\?|html|head|body|script)/i.test(full[0] ?? '');
-  if (page) throw new Error('it is a web page, not a list');
-  if (full.length < atLeast) throw new Error('it has too few lines (each should hold a name)');
-  return full;
+/** A report of the loss on documents set aside, next to those of two simpler ways to guess. */
+export function evaluate(model: Model, tokenizer: Tokenizer, trained: string[], heldOut: string[]) {
+  const { encode, vocabSize } = tokenizer;
+  const tokensOf = (document: string) => encode(document).slice(0, model.config.blockSize + 1);
+  const line = (name: string, costs: (tokens: number[]) => readonly number[]) => {
+    const loss = finite(mean(heldOut.map(tokensOf).flatMap(costs)));
+    const choices = `${Math.exp(loss).toFixed(1)} equally likely characters`;
+    return `${name} ${loss.toFixed(4)}, like guessing among ${choices}`;
+  };
+  return [
+    `\n--- evaluation (loss per character, ${heldOut.length} docs never trained on) ---`,
+    line('this model:     ', (tokens) => tidy(() => costsOf(model, tokens).map((x) => x.data))),
+    line('guessing evenly:', (tokens) => tokens.slice(1).fill(Math.log(vocabSize))),
+    line('bigram table:   ', bigramTable(trained.map(tokensOf), vocabSize)),
+  ].join('\n');
 }
 
-/** The lines at an address. Throws an InputError if it fails, or takes more than `timeout` ms. */
-async function download(url: string, timeout: number, atLeast?: number): Promise<string[]> {
-  note(`reading ${url}`);
-  try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(timeout) });
-    if (response.status === 200 && response.body) return await linesOf(response.body, atLeast);
-    await response.body?.cancel(); // or the page that comes with a 404 would keep us waiting
-    throw new Error(`the response was ${response.status}, not 200`);
-  } catch (error) {
-    const { message, cause } = error as Error & { cause?: NodeJS.ErrnoException };
-    const reason = cause?.message || cause?.code || message; // message is only "fetch failed"
-    throw new InputError(`cannot read ${url}: ${reason}`);
-  }
-}
-
-/** The documents to train on: the lines of source (a file or an address), if given, or else of
- * input.txt. If that doesn't exist, names.txt is downloaded and saved as input.txt. If the download
- * fails, the built-in names have to do. Throws an InputError if a source can't be used. */
-export async function loadDocuments(
-  source?: string, folder = '.', url = namesUrl, timeout = 30_000,
-): Promise<string[]> {
-  if (source?.match(/^https?:\/\//i)) return download(source, timeout);
-  const file = source ?? `${folder}/input.txt`;
-  try {
-    return await linesOf(createReadStream(file));
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    if (source !== undefined || code !== 'ENOENT') {
-      throw new InputError(`cannot read "${file}": ${message}`);
+/** A way to guess from the last token alone. It counts what came after each token in training, and
+ * returns a function that tells what the guesses in a document cost. */
+function bigramTable(trained: number[][], vocabSize: number) {
+  const counts = Array.from({ length: vocabSize }, () => new Map<number, number>());
+  const totals = new Array<number>(vocabSize).fill(0);
+  const count = (token: number, next: number) => counts[token].get(next) ?? 0;
+  for (const tokens of trained) {
+    for (const [i, next] of tokens.slice(1).entries()) {
+      counts[tokens[i]].set(next, count(tokens[i], next) + 1);
+      totals[tokens[i]]++;
     }
   }
-  const names = await download(url, timeout, 1000) // it has 32,033
-    .catch(({ message }: Error) => note(`${message}; using the names built into this file`));
-  if (!names) return [...builtInNames]; // as note() returns nothing
-  const part = `${file}.${process.pid}.part`; // so that input.txt is never half written
-  try {
-    writeFileSync(part, names.join('\n'));
-    const isThere = lstatSync(file, { throwIfNoEntry: false }); // another run may have saved it
-    if (!isThere) renameSync(part, file);
-  } catch (error) {
-    note(`cannot save names.txt: ${(error as Error).message}`);
-  }
-  try { rmSync(part, { force: true }); } catch {} // Deno may forbid it
-  return names;
+  return (tokens: number[]) => tokens.slice(1).map((next, i) => // + 1, so that none is impossible
+    -Math.log((count(tokens[i], next) + 1) / (totals[tokens[i]] + vocabSize)));
 }
 
-/** Cuts documents to what fits in a block, and tells the user if it cut any. */
-export function cutToBlock(documents: string[], blockSize: number): string[] {
-  const fitting = documents.map((document) => // a character takes one or two places in a string
-    [...document.slice(0, 2 * blockSize)].slice(0, blockSize).join(''));
-  const cut = documents.filter((document, i) => document.length > fitting[i].length).length;
-  const fate = `longer than ${blockSize} characters, and are cut there (see --block-size)`;
-  if (cut > 0) note(`${cut} of ${documents.length} docs are ${fate}`);
-  return fitting;
+/** A walk through sections 1 to 5 with one word. It ends with a step of training, which changes the
+ * model. Cells are separated by tabs, so it need not know how wide a character is. */
+export function explainWord(model: Model, tokenizer: Tokenizer, word: string): string {
+  const tokens = tokenizer.encode(word).slice(0, model.config.blockSize + 1);
+  const names = [...tokenizer.characters, '.'].map((name) => name.replace(/\s/, '␣'));
+  const reading = tidy(() => {
+    const caches = emptyCaches(model);
+    const guesses = tokens.slice(0, -1).map((token, i) => softmax(gpt(model, token, i, caches)));
+    const maps = attentionMaps(caches, tokens, names);
+    return [...maps, ...guessTable(guesses, tokens, names)].join('\n');
+  });
+  const similar = similarTokens(model, tokens, names);
+  const [before] = train({ ...model, config: { ...model.config, numSteps: 1 } }, tokenizer, [word]);
+  const after = finite(tidy(() => lossOf(model, tokens).data));
+  return [
+    `\n--- how the model reads "${word}" ---`, `tokens: ${tokens.join(' ')}`, ...similar, reading,
+    `\nloss: ${finite(before).toFixed(2)}, and ${after.toFixed(2)} after one large step of training`
+      + ', on this word alone',
+  ].join('\n');
 }
 
-/** For a run without a network: common first names from many languages. */
-export const builtInNames = `
-aaliyah abdul abebe adam adela adriana agnes ahmed aiko aisha akira alba alejandro alex ali alice
-alma amara amina amir ana anders andrea andrei angela anh anika anita anna anton antonio arjun
-arthur aryan asha ayesha aziz beatriz bela ben bilal bjorn boris bruno camila carla carlos carmen
-cecilia chen chiara chidi chika chloe claire clara daniel daria david deepa diana diego dina dmitri
-eduardo ela elena elias ella emil emilia emma erik esther eva fatima felix femi filip finn fiona
-francesca frida gabriel giulia grace greta gustavo hana hannah hans hassan helena henrik hiroshi
-hugo ibrahim ida igor imani ines ingrid irina isabel ivan jack jakub james jan javier joao johan
-jorge jose juan julia kamal karin karl kemal kenji khadija kofi kwame laila lakshmi lars layla lea
-leila lena leo leon liam lin linh livia louis lucas lucia luis luka luna maja malik manuel marco
-maria marta martin maya mehmet mei mia miguel mika mila mohamed mona nadia naomi nia nikolai nina
-noah noor nora olga oliver olivia omar oscar pablo paula pedro pierre priya rahul ravi rosa ruth
-sakura sana sara sasha sergei sofia sonia stefan sven tamar tariq tatiana thomas uma vera victor
-viktor wei william yara yuki yusuf zainab zara zoe`.trim().split(/\s+/);
+/** The indices of the numbers, highest first. */
+const highestFirst = (numbers: readonly number[]): number[] =>
+  [...numbers.keys()].sort((a, b) => numbers[b] - numbers[a]);
+
+/** For each letter, the five tokens whose embeddings point most nearly in the same direction. */
+function similarTokens({ wte }: Model, tokens: number[], names: string[]): string[] {
+  const rows = [...new Set(tokens.slice(1, -1))].map((letter) => {
+    const likeness = wte.map((row) => tidy(() => dot(rmsnorm(row), rmsnorm(wte[letter])).data));
+    const others = highestFirst(likeness).filter((token) => token !== letter).slice(0, 5);
+    return `${names[letter]}\t${others.map((token) => names[token]).join(' ')}`;
+  });
+  return ['\nwhose embeddings are most similar', ...rows];
+}
+
+/** A map for each layer of where its heads look, side by side, with a row for each position. */
+function attentionMaps(caches: Cache[][], tokens: number[], names: string[]): string[] {
+  const shade = (share: Value) => '·░▒▓█'[Math.round(4 * Math.sqrt(share.data))];
+  return caches.flatMap((heads, layer) => {
+    const width = Math.max(8, tokens.length + 1, `head ${heads.length} `.length);
+    const line = (name: string, cells: string[]) =>
+      `${name}\t${cells.map((cell) => cell.padEnd(width)).join('')}`.trimEnd();
+    return [
+      `\nwhere layer ${layer + 1} looks (left to right, in the order of the rows)`,
+      line('', heads.map((_, head) => `head ${head + 1}`)),
+      ...tokens.slice(0, -1).map((token, position) =>
+        line(names[token], heads.map(({ shares }) => shares[position].map(shade).join('')))),
+    ];
+  });
+}
+
+/** A row for each guess: what came next, how likely the model thought it, and what it expected. */
+function guessTable(guesses: Vector[], tokens: number[], names: string[]): string[] {
+  const percent = (p: number) => `${Math.round(100 * p)}%`;
+  const rows = guesses.map((guess, i) => {
+    const chances = guess.map((p) => p.data), next = tokens[i + 1];
+    const likeliest = highestFirst(chances).slice(0, 5)
+      .map((token) => `${names[token]} ${percent(chances[token])}`);
+    const cost = (-Math.log(chances[next])).toFixed(2);
+    return [names[tokens[i]], names[next], percent(chances[next]), cost, ...likeliest].join('\t');
+  });
+  return ['\nsees\tnext\tchance\tcost\tlikeliest', ...rows];
+}
 
 // ---- F. Start -----------------------------------------------------------------------------------
-// The program runs unless this file was imported. (Not every Node tells us: older ones have no
-// import.meta.main, and in 24.2.0 it is wrong. Then we look ourselves.)
+
+/** Whether this file was started, and not imported by another. Newer runtimes know, but Node 20 and
+ * 22 don't, and Node 24.2.0 is wrong, so we also look at the file that was started. */
 function isMain(): boolean {
-  if (process.versions.deno) return false; // Deno does, and would ask for permission to look
-  const path = process.argv[1] ?? ''; // tsx lets us leave out what is added here
-  const names = [path, `${path}.ts`, path.replace(/js$/, 'ts'), `${path}/index.ts`];
-  const file = names.find((name) => existsSync(name) && statSync(name).isFile());
-  return file !== undefined && realpathSync(file) === realpathSync(new URL(import.meta.url));
+  const { main, url } = import.meta as ImportMeta & { main?: boolean };
+  const started = () => createRequire(url).resolve(process.argv[1]); // it may lack its ending
+  try {
+    return main || realpathSync(started()) === realpathSync(new URL(url));
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND'; // rather that than silence
+  }
 }
-if ((import.meta as { main?: boolean }).main || isMain()) {
+
+if (isMain()) {
   process.stderr.on('error', () => {}); // if a note cannot be written, we go on
-  const cannotWrite = (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') note(`cannot write: ${error.message}`);
-    process.exit(error.code === 'EPIPE' ? 0 : 1); // whoever closed the pipe has seen enough
-  };
-  process.stdout.on('error', cannotWrite);
+  process.stdout.on('error', ({ code, message }: NodeJS.ErrnoException) => {
+    if (code !== 'EPIPE') note(`cannot write: ${message}`);
+    process.exit(code === 'EPIPE' ? 0 : 1); // whoever closed the pipe has seen enough
+  });
   main(process.argv.slice(2)).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOSPC') cannotWrite(error); // Deno throws this one; this exits
-    if (!(error instanceof InputError)) throw error;
-    note(error.message);
-    process.exitCode = error.exitCode;
+    const isTooLarge = error instanceof RangeError; // the model, that is
+    const isMistake = error instanceof InputError || error.code?.startsWith('ERR_PARSE_ARGS');
+    if (!isTooLarge && !isMistake) throw error; // it's ours
+    note(error.message + (isTooLarge ? '; lower --n-embd, --n-layer or --block-size' : ''));
+    process.exitCode = 1;
   });
 }
