@@ -67,9 +67,8 @@ export type Tokenizer = ReturnType<typeof createTokenizer>;
 //     times as fast as a, then c grows six times as fast as a. (This is called the chain rule.)
 //   - If a number is used in two places, nudging it nudges both, and the effects add up.
 //
-// (A rate belongs to a single operation. A gradient goes all the way to the loss.)
-//
-// All we have to do is keep a record as we calculate. Every number gets a slot, which holds the
+// A gradient, then, is the rate of a whole chain of operations, from a number to the loss. To find
+// it, all we have to do is keep a record as we calculate. Every number gets a slot, which holds the
 // number and, in the end, its gradient. Here are the slots of (a * 3 + b) * a, for a = 5 and b = 7:
 //
 //   slot   made as           data   grad
@@ -81,25 +80,26 @@ export type Tokenizer = ReturnType<typeof createTokenizer>;
 //
 // The gradients come from a second table, the tape. Whenever we make a result, we write one line on
 // the tape for each of its operands, with the rate between the two. (A constant like the 3 can't be
-// nudged, so it needs neither a slot nor a line.) Once the last result is made, we give it a
-// gradient of 1, because anything grows exactly as fast as itself. Then we read the tape from its
-// last line to its first. At each line, the result's gradient, times the rate, goes to the operand:
+// nudged, so it needs neither a slot nor a line.) All gradients start at 0, except that of the last
+// result, which is 1, because anything grows exactly as fast as itself. Then we read the tape from
+// its last line to its first. At each line, we multiply the result's gradient by the rate, and add
+// that to the operand's gradient. So please begin with the lowest line, where the result is slot 4:
 //
-//   result   operand   rate   read   (from the bottom up)
-//        2         0      3    5th   5 * 3 goes to slot 0, which had 22 already: that makes 37
-//        3         2      1    4th   5 * 1 goes to slot 2
-//        3         1      1    3rd   5 * 1 goes to slot 1
-//        4         3      5    2nd   1 * 5 goes to slot 3
-//        4         0     22    1st   1 * 22 goes to slot 0
+//   result   operand   rate   read
+//        2         0      3    5th   adds 5 * 3 to slot 0, which had 22 already, and now has 37
+//        3         2      1    4th   adds 5 * 1 to slot 2
+//        3         1      1    3rd   adds 5 * 1 to slot 1
+//        4         3      5    2nd   adds 1 * 5 to slot 3
+//        4         0     22    1st   adds 1 * 22 to slot 0
 //
-// One walk is enough. A number must be made before it's used, so on the tape, all its uses come
-// after the lines that made it. Reading backwards, we meet the uses first, and when we get to those
-// lines, its gradient is complete. You can check the 37 by nudging: with a = 5.01 we get
+// One walk is enough. A number must be made before it's used, so the tape has the lines of its uses
+// after its own. Reading backwards, we meet all the uses first, which means that every gradient is
+// complete by the time we pass it on. You can check the 37 by nudging: with a = 5.01 we get
 // `(5.01 * 3 + 7) * 5.01` = 110.3703. Adding 0.01 to a made the result 0.37 larger.
 //
-// In the code, each column of these two tables is one long array, with room for 8 million numbers
-// and 35 million lines. (An object for each line would read better, but run six times slower.) After
-// each step of training, tidy() winds the tape back. We'll get to it in section 5.
+// In the code, each column of these tables is one long array, with room for 8 million numbers and
+// 35 million lines. (An object for each line would read better, but run six times slower.) tidy(),
+// in section 5, winds the tape back after each step of training.
 
 const slots = { data: new Float64Array(8e6), grad: new Float64Array(8e6) };
 const tape = { // results and operands are given by their slots
@@ -111,7 +111,7 @@ type Operand = Value | number; // a plain number is a constant
 const raw = (x: Operand): number => (typeof x === 'number' ? x : x.data);
 
 /** A number that remembers how it was made: `new Value(2).mul(3).data` = 6. The object itself knows
- * only its slot. Throws a RangeError if there is no slot left, or no line. */
+ * only its slot. Throws a RangeError if the slots have run out, or the lines of those before it. */
 export class Value {
   readonly slot = nextSlot++;
   constructor(x: number) {
@@ -125,7 +125,7 @@ export class Value {
   get grad() { return slots.grad[this.slot]; }
   set grad(x) { slots.grad[this.slot] = x; }
 
-  /** Writes a line on the tape: this was made from x, and grows `rate` times as fast. */
+  /** Writes a line on the tape: this was made from x, and grows `rate` times as fast as x does. */
   from(x: Operand, rate: number): this {
     if (typeof x === 'number') return this; // a constant needs no line
     const line = nextLine++;
@@ -135,8 +135,7 @@ export class Value {
     return this;
   }
 
-  // The operations. You'll find their rates in any table of derivatives. relu, which turns
-  // everything below 0 into 0, is for the MLP in section 4.
+  // You'll find these rates in any table of derivatives. (relu is explained under mlp().)
   add(y: Operand) { return new Value(this.data + raw(y)).from(this, 1).from(y, 1); }
   sub(y: Operand) { return new Value(this.data - raw(y)).from(this, 1).from(y, -1); }
   mul(y: Operand) { return new Value(this.data * raw(y)).from(this, raw(y)).from(y, this.data); }
@@ -146,8 +145,8 @@ export class Value {
   log()           { return new Value(Math.log(this.data)).from(this, 1 / this.data); }
   relu()          { return new Value(Math.max(0, this.data)).from(this, this.data > 0 ? 1 : 0); }
 
-  /** The walk back, which gives a gradient to everything that this Value was made from. Call it once
-   * for each tape. (Lines that don't lead here have results with a gradient of 0, and add nothing.) */
+  /** The walk back, which gives a gradient to everything that this Value was made from. Call it
+   * once per tape. (Lines that don't lead here have results with a gradient of 0, and add 0.) */
   backward(): void {
     this.grad = 1;
     const { grad } = slots, { results, operands, rates } = tape;
@@ -228,8 +227,8 @@ export const parameters = ({ wte, wpe, lmHead, layers }: Model): Value[] =>
 
 // ---- 4. Model: from a letter to a guess ---------------------------------------------------------
 // How do numbers become a guess? gpt(), at the end of this section, takes a token and its position,
-// and scores each of the 27 tokens on how likely it is to come next. These scores are called
-// logits. On the way it builds up x, 16 numbers that hold its findings so far about this position:
+// and scores each of the 27 tokens on how likely it is to come next. (Scores are called logits.)
+// On the way it builds up x, 16 numbers that hold its findings so far about this position:
 //
 //   x = what the token means + what its position means    (a row of wte, and a row of wpe)
 //   in each layer:
@@ -242,7 +241,7 @@ export const parameters = ({ wte, wpe, lmHead, layers }: Model): Value[] =>
 // later letters ever reaches an earlier guess. That makes the model causal: it can't peek at the
 // letters it has to guess, not even in training, when we have them all.
 //
-// Shapes are written like this: (n) -> (m) takes a vector of n numbers, and returns one of m.
+// Shapes are written like this: (n) -> (m) turns n numbers into m. (m, n) is m rows of n.
 
 /** The sum of the numbers in a vector. */
 export const sum = (x: Vector): Value => x.reduce((total, xi) => total.add(xi));
@@ -252,8 +251,8 @@ export const sum = (x: Vector): Value => x.reduce((total, xi) => total.add(xi));
  * For example, `linear([[1, 1], [1, -1]], [3, 4])` = [7, -1]. You can read this in two ways, and we
  * will need both:
  *
- *   by rows      Each row is a pattern, and its dot product says how much of that pattern is in x.
- *                [3, 4] has a lot of [1, 1], a 7, and less than nothing of [1, -1].
+ *   by rows      Each row is a pattern, and its dot product says how well x matches it. [3, 4] is a
+ *                good match for [1, 1], which gets a 7, and a bad one for [1, -1].
  *   by columns   Each number in x says how much of a column goes into the result:
  *                3 * [1, 1] + 4 * [1, -1] is [7, -1], too. */
 export const linear = (w: Matrix, x: Vector): Vector => w.map((row) => dot(row, x));
@@ -261,14 +260,14 @@ export const linear = (w: Matrix, x: Vector): Vector => w.map((row) => dot(row, 
 /** Adds two vectors, number by number: `add([1, 2], [3, 4])` = [4, 6]. (n), (n) -> (n)
  *
  * This is how each part of the model adds its findings to x. Don't they get lost in the sum? No
- * more than an instrument in a recording: each adds its own pattern, and linear() can pick it out
- * again. Add 5 of the pattern [1, 1] to 1 of [1, -1], and you get [6, 4]. From that,
- * `linear([[1, 1], [1, -1]], [6, 4])` = [10, 2] finds the 5 and the 1 again, twice as large.
+ * more than an instrument in a recording, as long as their patterns differ. [1, 1] and [1, -1] do,
+ * since their dot product is 0. Add 5 of the first to 1 of the second, and you get [6, 4], in which
+ * `linear([[1, 1], [1, -1]], [6, 4])` = [10, 2] finds the 5 and the 1 again, each times 2, which is
+ * the dot product of a pattern with itself.
  *
- * Sums help on the way back, too. Every operation multiplies the gradients that pass it by a rate,
- * and after many operations there may be little left of them. But the rates of a sum are 1. Along
- * the sums, a gradient reaches even the first layer at full strength, which is why x is only ever
- * added to, and never replaced. (It is called the residual stream.) */
+ * Sums help on the way back, too. Every operation multiplies a gradient that passes it by a rate,
+ * and after many operations there may be little left. But the rates of a sum are 1, so along the
+ * sums it reaches even the first layer at full strength. (x is called the residual stream.) */
 export const add = (x: Vector, y: Vector): Vector => x.map((xi, i) => xi.add(y[i]));
 
 /** Rows become columns: `transpose([[1, 2], [3, 4]])` = [[1, 3], [2, 4]]. (m, n) -> (n, m) */
@@ -279,9 +278,8 @@ const transpose = (w: Matrix): Matrix => w[0].map((_, i) => w.map((row) => row[i
  * 1.0986 these powers are 1 and 3, a quarter and three quarters of their total:
  * `softmax([0, 1.0986])` = [0.25, 0.75]. (n) -> (n) */
 export function softmax(scores: Vector): Vector {
-  // A power could overflow: `Math.exp(1000)` = Infinity. That is why we first subtract the largest
-  // score from all of them. It divides all the powers by the same number, and leaves the shares
-  // as they were.
+  // A power could overflow: `Math.exp(1000)` = Infinity. That's why we subtract the largest score
+  // first. That divides every power by the same number, so it doesn't change their shares.
   const largest = Math.max(...scores.map((score) => score.data));
   const powers = scores.map((score) => score.sub(largest).exp());
   const total = sum(powers);
@@ -291,11 +289,11 @@ export function softmax(scores: Vector): Vector {
 /** Brings the numbers in x to a size of about 1, by dividing them by their root mean square (the
  * root of the mean of their squares): `rmsnorm([3, 4])` = [0.8485, 1.1314]. (n) -> (n)
  *
- * Why bother? In linear(), each number in the matrix is multiplied by a number in x. If that is 1,
- * then nudging the matrix by 0.01 moves the product by 0.01. If it is 10, the same nudge moves the
- * product by 0.1, and a careful step becomes a leap. And x does grow, because attention and the MLP
- * keep adding to it. So each of them works on a copy of x that is brought down to size, while x
- * itself keeps growing (Zhang and Sennrich 2019). */
+ * Why bother? In linear(), each number in the matrix is multiplied by a number in x. Where x has a
+ * 1, nudging the matrix by 0.01 moves the product by 0.01. Where x has a 10, the same nudge moves
+ * it by 0.1, and a careful step becomes a leap. And x does grow, because attention and the MLP keep
+ * adding to it. So each of them works on a copy of x, brought down to size like this (Zhang and
+ * Sennrich 2019). x itself we leave alone, as only plain sums pass everything on unchanged. */
 export function rmsnorm(x: Vector): Vector {
   const factor = dot(x, x).div(x.length).add(1e-5).pow(-0.5); // 1 / root; 1e-5 in case x is 0
   return x.map((xi) => xi.mul(factor));
@@ -326,11 +324,11 @@ export const emptyCaches = ({ config, layers }: Model): Cache[][] => layers.map(
  * that turns one into the question and another into the answer. Training works out what to ask.
  * (These values have nothing to do with the class Value.)
  *
- * One question at a time would be a poor conversation, so each vector is cut into 4 parts of 4
- * numbers, and 4 heads work side by side, each with its own part. Every head keeps the keys and
- * values of all positions in its cache. That cache is the only link between positions. Values of
- * later ones are not in it yet, and since what it holds are Values, gradients go back through it:
- * that is how e's key learns from the guesses of m. (nEmbd) -> (nEmbd) */
+ * Since one question is not enough, we cut each vector into 4 parts of 4 numbers and give them to 4
+ * heads, which do all of this side by side. Each head keeps the keys and values of all positions so
+ * far in its cache, and this is the only link between positions. It works in both directions: since
+ * the cache holds Values, gradients go back through it, and e's key learns from the guesses of m.
+ * (nEmbd) -> (nEmbd) */
 function attention(x: Vector, layer: Layer, caches: Cache[]): Vector {
   const query = linear(layer.wq, x), key = linear(layer.wk, x), value = linear(layer.wv, x);
   const headDim = x.length / caches.length; // 16 / 4, as there is a cache for each head
@@ -340,23 +338,21 @@ function attention(x: Vector, layer: Layer, caches: Cache[]): Vector {
     cache.values.push(part(value));
     // A score is a sum of headDim products. Pluses and minuses partly cancel, so a sum of n of them
     // tends to grow like the root of n (100 coins, each 1 or -1, add up to about 10). We divide by
-    // that root, because large scores would make softmax give one position nearly everything.
+    // that root, or wide heads would begin with large scores, sure before they know anything.
     const scores = linear(cache.keys, part(query)).map((score) => score.div(Math.sqrt(headDim)));
     const shares = softmax(scores); // one for each position so far
     cache.shares.push(shares); // only --explain looks at these
-    return linear(transpose(cache.values), shares); // by columns: a mix of the values
+    return linear(transpose(cache.values), shares); // with a value in each column, this mixes them
   });
   return linear(layer.wo, heard); // up to here each head has 4 numbers of its own; this blends them
 }
 
-/** The MLP is where a position makes something of what it has heard. It knows 64 rules, each of the
- * form "if you find this pattern in x, add that one". The patterns to look for are the rows of fc1.
- * relu turns everything below 0 into 0, so that patterns which are not there have no effect. And
- * the patterns to add are the columns of fc2, each as much as its rule has found. For example, a
- * rule might find "two consonants in a row", and add "time for a vowel".
- *
- * relu is the "if". Without it, two matrices could do no more than one, just as
- * 3 * (2 * x) = 6 * x. (nEmbd) -> (nEmbd) */
+/** The MLP is where a position makes something of what it has heard. It has 64 rules of the form
+ * "if you find this pattern in x, add that one". A rule might find "two consonants in a row", and
+ * add "time for a vowel". The patterns to find are the rows of fc1, and the patterns to add are the
+ * columns of fc2. In between, relu turns whatever is below 0 into 0, so that a rule whose pattern
+ * isn't there adds nothing. relu is the "if". Without it, two matrices could do no more than one,
+ * just as 3 * (2 * x) = 6 * x. (nEmbd) -> (nEmbd) */
 const mlp = (x: Vector, layer: Layer): Vector =>
   linear(layer.fc2, linear(layer.fc1, x).map((h) => h.relu()));
 
@@ -370,7 +366,7 @@ export function gpt(model: Model, token: number, position: number, caches: Cache
     x = add(x, attention(rmsnorm(x), layer, caches[i]));
     x = add(x, mlp(rmsnorm(x), layer));
   }
-  return linear(model.lmHead, x);
+  return linear(model.lmHead, x); // (others scale x once more here; ours gains nothing by it)
 }
 
 // ---- 5. Training: guess, measure, nudge ---------------------------------------------------------
@@ -445,8 +441,7 @@ export function adam(parameters: Value[], beta1 = 0.85, beta2 = 0.99, epsilon = 
   return (learningRate: number): void => {
     step++;
     // Both means start at 0, which makes them too small at first: after one step, m is only 0.15
-    // times the gradient. Dividing by 1 - 0.85 ** step, which is then 0.15 as well, makes up for
-    // that. Later it no longer matters, because this divisor soon becomes 1.
+    // times the gradient. Dividing by 1 - beta ** step, which is then 0.15, too, makes up for that.
     const mShare = 1 - beta1 ** step, vShare = 1 - beta2 ** step;
     for (let i = 0; i < parameters.length; i++) {
       const p = parameters[i];
@@ -514,7 +509,8 @@ export async function main(args: string[]): Promise<void> {
   rehearse(model, tokenizer, prompt, explain); // what can't work fails now, not after the training
 
   const losses = await watch(model, train(model, tokenizer, training));
-  if (config.eval > 0) print(evaluate(model, tokenizer, training.slice(0, losses.length), heldOut));
+  const seen = training.slice(0, losses.length); // one document per step, if there were enough
+  if (config.eval > 0) print(evaluate(model, tokenizer, seen, heldOut));
   if (explain !== undefined) return print(explainWord(model, tokenizer, explain));
 
   print('\n--- inference (new, hallucinated names) ---'); // inference: using a trained model
@@ -550,7 +546,7 @@ export const usage = (): string => [
     `  --${`${flagOf(name)} ${value}`.padEnd(20)} ${meaning}`),
 ].join('\n');
 
-/** The number that a setting gets. Throws an InputError if it makes no sense. */
+/** The number for a setting. Throws an InputError if the text is none that the setting can take. */
 function readNumber(name: keyof Config, text = `${settings[name][0]}`): number {
   const n = text.trim() === '' ? NaN : Number(text);
   const least = ['nEmbd', 'nHead', 'nLayer', 'blockSize'].includes(name) ? 1 : 0;
@@ -561,13 +557,13 @@ function readNumber(name: keyof Config, text = `${settings[name][0]}`): number {
   throw new InputError(`--${flagOf(name)} takes a ${kind} of at least ${least}, not "${text}"`);
 }
 
-/** What the user wants. Throws an Error if it makes no sense. */
+/** What the user asks for, and with which settings. Throws an Error if an option is mistaken. */
 export function parseCommandLine(args: string[]) {
   const flags = Object.keys({ ...settings, ...texts }).map(flagOf);
   const options = Object.fromEntries(flags.map((flag) => [flag, { type: 'string' }] as const));
   const { help, ...rest } =
     parseArgs({ args, options: { ...options, help: { type: 'boolean', short: 'h' } } }).values;
-  const typed: Record<string, string | undefined> = rest; // TypeScript has lost their names
+  const typed: Record<string, string | undefined> = rest; // TypeScript has lost track of the names
   const config = Object.fromEntries(Object.keys(settings).map((name) =>
     [name, readNumber(name as keyof Config, typed[flagOf(name)])])) as Config;
   config.temperature = Math.max(1e-6, config.temperature); // nothing can be divided by 0
@@ -579,8 +575,8 @@ export function parseCommandLine(args: string[]) {
 
 // ---- B. Random numbers --------------------------------------------------------------------------
 
-/** The Mersenne Twister MT19937 (Matsumoto and Nishimura 1998): words of 32 random bits, without
- * end. Its constants hold no secrets you need to know. */
+/** An endless supply of words of 32 random bits, by the Mersenne Twister MT19937 (Matsumoto and
+ * Nishimura 1998). Its constants hold no secrets you need to know. */
 function* mersenneTwister(seed: number): Generator<number, never> {
   const key = seed < 2 ** 32 ? [seed] : [seed % 2 ** 32, Math.floor(seed / 2 ** 32)];
   const s = new Uint32Array(624);
@@ -605,17 +601,18 @@ function* mersenneTwister(seed: number): Generator<number, never> {
   }
 }
 
-/** Python's random.Random, so that our names match the original's. */
+/** Python's random.Random, rebuilt so that our names match the original's. */
 export class Random {
   readonly #words: Iterator<number, never>;
   readonly #spare: number[] = []; // gauss() makes two numbers at a time
   /** The seed is a whole number from 0 to 2 ** 53 - 1. */
   constructor(seed: number) { this.#words = mersenneTwister(seed); }
-  /** The high k bits of the next word. */
+  /** The high k bits of the next random word. */
   #bits(k: number): number { return this.#words.next().value >>> (32 - k); }
-  /** From 0 up to but not including 1, in steps of 2 ** -53. */
+  /** A random number from 0 up to but not including 1, in steps of 2 ** -53. */
   random(): number { return (this.#bits(27) * 2 ** 26 + this.#bits(26)) / 2 ** 53; }
-  /** Normally distributed (Box and Muller 1958). 1 - random() is never 0, so it has a logarithm. */
+  /** A random number around mu, normally distributed with a spread of sigma (Box and Muller 1958).
+   * Since random() is never 1, 1 - random() is never 0, and has a logarithm. */
   gauss(mu: number, sigma: number): number {
     if (this.#spare.length === 0) {
       const angle = 2 * Math.PI * this.random();
@@ -639,9 +636,10 @@ export class Random {
 
 const namesUrl = 'https://raw.githubusercontent.com/karpathy/makemore/master/names.txt';
 
-/** The documents to train on: the lines of source (a file, an address, or - for standard input), if
- * given, or else of input.txt. If there is none, names.txt is downloaded and saved as input.txt. If
- * the download fails, the built-in names will do. Throws an InputError if source can't be read. */
+/** The documents to train on. They are the lines of source (a file, an address, or - for standard
+ * input), if there is one, or else of input.txt. If that's missing too, we download names.txt and
+ * save it as input.txt, and if even that fails, the names at the end of this section have to do.
+ * Throws an InputError if source or input.txt can't be read. */
 export async function loadDocuments(
   source?: string, folder = '.', url = namesUrl, timeout = 30_000,
 ): Promise<string[]> {
@@ -649,7 +647,7 @@ export async function loadDocuments(
   if (source !== undefined || existsSync(file)) return readLines(source ?? file, timeout);
   try {
     const names = await readLines(url, timeout);
-    // A hotel's sign-in page may come instead. It is no list of 32,033 names.
+    // There should be 32,033. A network that wants us to sign in sends a page of its own instead.
     if (names.length < 30_000) throw new InputError(`${url} has only ${names.length} lines`);
     save(names.join('\n'), file);
     return names;
@@ -659,7 +657,8 @@ export async function loadDocuments(
   }
 }
 
-/** Saves a new file by way of another, so that it is never half written, and overwrites none. */
+/** Saves the text as a new file. It's written under another name first, because a file that is only
+ * half there would be taken for the whole list in the next run. */
 function save(text: string, file: string): void {
   const part = `${file}.${process.pid}.part`;
   try {
@@ -672,7 +671,8 @@ function save(text: string, file: string): void {
   }
 }
 
-/** The lines of a file, an address or standard input. Throws an InputError if it can't be read. */
+/** The lines of a file, of the text at an address, or of standard input. Throws an InputError if
+ * they can't be read. */
 async function readLines(source: string, timeout: number): Promise<string[]> {
   let name = source;
   try {
@@ -680,7 +680,7 @@ async function readLines(source: string, timeout: number): Promise<string[]> {
     if (!/^https?:/i.test(source)) return await linesOf(createReadStream(source));
     name = 'the address';
     const { origin, pathname } = new URL(source);
-    name = `${origin}${pathname}`; // a user, a password or a query should not be seen
+    name = `${origin}${pathname}`; // without a user, a password or a query, which may be secret
     note(`reading ${name}`);
     const response = await fetch(source, { signal: AbortSignal.timeout(timeout) });
     if (response.ok && response.body) return await linesOf(response.body);
@@ -688,12 +688,13 @@ async function readLines(source: string, timeout: number): Promise<string[]> {
     throw new Error(`the response was ${response.status}`);
   } catch (error) {
     const { message, cause } = error as Error & { cause?: NodeJS.ErrnoException };
-    const reason = cause?.message || cause?.code || message; // message is often "fetch failed"
+    const reason = cause?.message || cause?.code || message; // a bare "fetch failed" helps nobody
     throw new InputError(`cannot read ${name}: ${reason.replaceAll(source, name)}`);
   }
 }
 
-/** The lines of a stream of UTF-8 text, trimmed, minus the blank ones. */
+/** The lines of a stream, trimmed, without the blank ones. Throws an Error if it isn't UTF-8, if it
+ * has no lines, or if it looks endless. */
 async function linesOf(stream: AsyncIterable<Uint8Array>): Promise<string[]> {
   const decoder = new TextDecoder('utf-8', { fatal: true });
   let text = '';
@@ -707,7 +708,7 @@ async function linesOf(stream: AsyncIterable<Uint8Array>): Promise<string[]> {
   return lines;
 }
 
-/** Cuts documents to what fits in a block, and tells the user if it cut any. */
+/** Documents cut to what fits in a block. A note tells the user how many had to be cut. */
 export function cutToBlock(documents: string[], blockSize: number): string[] {
   const cut = documents.map((document) => // a character takes one or two places in a string
     [...document.slice(0, 2 * blockSize)].slice(0, blockSize).join(''));
@@ -717,7 +718,8 @@ export function cutToBlock(documents: string[], blockSize: number): string[] {
   return cut;
 }
 
-/** Keeps the last `count` different documents out of training. */
+/** Parts the documents into those for training and the last `count` different ones, for testing.
+ * Throws an InputError if that leaves none for training. */
 export function holdOut(documents: string[], count: number) {
   if (count === 0) return { training: documents, heldOut: [] };
   const distinct = [...new Set(documents)]; // a document may be in the dataset twice
@@ -746,14 +748,15 @@ viktor wei william yara yuki yusuf zainab zara zoe`.trim().split(/\s+/);
 // ---- D. Watching the training -------------------------------------------------------------------
 
 const print = (line: string): void => { process.stdout.write(`${line}\n`); };
-/** Prints a line to standard error, without control characters. */
+/** Prints a line to standard error. Control characters could do harm, so they become blanks. */
 const note = (line: string): void => {
   process.stderr.write(`micro_gpt: ${line.replace(/\p{Cc}/gu, ' ')}\n`);
 };
 const mean = (numbers: number[]): number => numbers.reduce((a, b) => a + b) / numbers.length;
 
-/** Does with an untrained model what comes after the training. Throws an InputError if a text has a
- * character that the dataset lacks, or too many, and a RangeError if the model is too large. */
+/** Tries out on an untrained model what we will ask of it later, so that mistakes show before the
+ * training has cost any time. Throws an InputError if the prompt or the word to explain is too long
+ * or has a character that the dataset lacks, and a RangeError if the model doesn't fit the tape. */
 function rehearse(model: Model, tokenizer: Tokenizer, prompt: string, explain = ''): void {
   const { characters, bos } = tokenizer, { blockSize } = model.config;
   for (const [text, room] of [[prompt, blockSize - 1], [explain, blockSize]] as const) {
@@ -763,7 +766,7 @@ function rehearse(model: Model, tokenizer: Tokenizer, prompt: string, explain = 
     if (isLong) throw new InputError(`"${text}" does not fit in a block; raise --block-size`);
   }
   tidy(() => lossOf(model, new Array<number>(blockSize + 1).fill(bos)).data);
-  sample(model, tokenizer, new Random(0), characters[0].repeat(blockSize)); // the longest there is
+  sample(model, tokenizer, new Random(0), characters[0].repeat(blockSize)); // a full block
 }
 
 /** Returns the loss. Throws an InputError if a large learning rate has made it NaN or infinite. */
@@ -772,8 +775,9 @@ function finite(loss: number): number {
   return loss;
 }
 
-/** Runs the training and prints its steps, one per line. A terminal gets one line that changes,
- * and then a curve. Returns the losses, which may be fewer, as Ctrl-C ends the training early. */
+/** Runs the training and prints a line for each step. A terminal gets a single line instead, which
+ * is drawn again and again, and then a curve. Returns the losses of all steps, which are fewer than
+ * planned if Ctrl-C ends the training early. Throws an InputError if a loss isn't finite. */
 async function watch(model: Model, training: Generator<number>): Promise<number[]> {
   const { stdout, env } = process, { numSteps } = model.config;
   const live = stdout.isTTY && env.TERM !== 'dumb', columns = Math.min(stdout.columns || 80, 80);
@@ -797,13 +801,14 @@ async function watch(model: Model, training: Generator<number>): Promise<number[
   process.off('SIGINT', stop);
   if (live && losses.length > 0) print('');
   finite(losses.at(-1) ?? 0);
-  if (parameters(model).some((p) => !(Math.abs(p.data) < 1e50))) finite(NaN); // it soon would be
+  if (parameters(model).some((p) => !(Math.abs(p.data) < 1e50))) finite(NaN); // as it soon would be
   const guessing = Math.log(model.wte.length);
   if (live && losses.length > 0 && columns >= 28) print(curve(losses, guessing, columns - 8));
   return losses;
 }
 
-/** The losses as a curve of blocks, lowest at the bottom, guessing evenly on top. */
+/** A curve of the losses, drawn with blocks. Its top is the loss of guessing evenly, its bottom the
+ * lowest point. */
 function curve(losses: number[], guessing: number, width: number): string {
   const edge = (i: number) => (i * losses.length) / width;
   const points = Array.from({ length: width }, (_, i) => // each the mean of one stretch
@@ -822,7 +827,7 @@ function curve(losses: number[], guessing: number, width: number): string {
 
 // ---- E. Looking inside --------------------------------------------------------------------------
 
-/** A report of the loss on documents set aside, next to those of two simpler ways to guess. */
+/** Compares the model's loss on documents set aside with those of two simpler ways to guess. */
 export function evaluate(model: Model, tokenizer: Tokenizer, trained: string[], heldOut: string[]) {
   const { encode, vocabSize } = tokenizer;
   const tokensOf = (document: string) => encode(document).slice(0, model.config.blockSize + 1);
@@ -839,8 +844,8 @@ export function evaluate(model: Model, tokenizer: Tokenizer, trained: string[], 
   ].join('\n');
 }
 
-/** A way to guess from the last token alone. It counts what came after each token in training, and
- * returns a function that tells what the guesses in a document cost. */
+/** A way to guess that knows only the last token, and how often each other one followed it in the
+ * trained documents. Returns a function that tells what its guesses in a document cost. */
 function bigramTable(trained: number[][], vocabSize: number) {
   const counts = Array.from({ length: vocabSize }, () => new Map<number, number>());
   const totals = new Array<number>(vocabSize).fill(0);
@@ -856,31 +861,30 @@ function bigramTable(trained: number[][], vocabSize: number) {
 }
 
 /** A walk through sections 1 to 5 with one word. It ends with a step of training, which changes the
- * model. Cells are separated by tabs, so it need not know how wide a character is. */
+ * model. Cells are separated by tabs, because only the terminal knows how wide a character is. */
 export function explainWord(model: Model, tokenizer: Tokenizer, word: string): string {
   const tokens = tokenizer.encode(word).slice(0, model.config.blockSize + 1);
   const names = [...tokenizer.characters, '.'].map((name) => name.replace(/\s/, '␣'));
-  const reading = tidy(() => {
+  const tables = tidy(() => {
     const caches = emptyCaches(model);
     const guesses = tokens.slice(0, -1).map((token, i) => softmax(gpt(model, token, i, caches)));
-    const maps = attentionMaps(caches, tokens, names);
-    return [...maps, ...guessTable(guesses, tokens, names)].join('\n');
+    return [
+      `\n--- how the model reads "${word}" ---`, `tokens: ${tokens.join(' ')}`,
+      ...similarTokens(model, tokens, names), ...attentionMaps(caches, tokens, names),
+      ...guessTable(guesses, tokens, names),
+    ].join('\n');
   });
-  const similar = similarTokens(model, tokens, names);
   const [before] = train({ ...model, config: { ...model.config, numSteps: 1 } }, tokenizer, [word]);
   const after = finite(tidy(() => lossOf(model, tokens).data));
-  return [
-    `\n--- how the model reads "${word}" ---`, `tokens: ${tokens.join(' ')}`, ...similar, reading,
-    `\nloss: ${finite(before).toFixed(2)}, and ${after.toFixed(2)} after one large step of training`
-      + ', on this word alone',
-  ].join('\n');
+  const change = `${finite(before).toFixed(2)}, and ${after.toFixed(2)} after one large step`;
+  return `${tables}\n\nloss: ${change} of training, on this word alone`;
 }
 
 /** The indices of the numbers, highest first. */
 const highestFirst = (numbers: readonly number[]): number[] =>
   [...numbers.keys()].sort((a, b) => numbers[b] - numbers[a]);
 
-/** For each letter, the five tokens whose embeddings point most nearly in the same direction. */
+/** A row for each letter, with the five tokens whose embeddings point most nearly the same way. */
 function similarTokens({ wte }: Model, tokens: number[], names: string[]): string[] {
   const rows = [...new Set(tokens.slice(1, -1))].map((letter) => {
     const likeness = wte.map((row) => tidy(() => dot(rmsnorm(row), rmsnorm(wte[letter])).data));
@@ -893,17 +897,14 @@ function similarTokens({ wte }: Model, tokens: number[], names: string[]): strin
 /** A map for each layer of where its heads look, side by side, with a row for each position. */
 function attentionMaps(caches: Cache[][], tokens: number[], names: string[]): string[] {
   const shade = (share: Value) => '·░▒▓█'[Math.round(4 * Math.sqrt(share.data))];
-  return caches.flatMap((heads, layer) => {
-    const width = Math.max(8, tokens.length + 1, `head ${heads.length} `.length);
-    const line = (name: string, cells: string[]) =>
-      `${name}\t${cells.map((cell) => cell.padEnd(width)).join('')}`.trimEnd();
-    return [
-      `\nwhere layer ${layer + 1} looks (left to right, in the order of the rows)`,
-      line('', heads.map((_, head) => `head ${head + 1}`)),
-      ...tokens.slice(0, -1).map((token, position) =>
-        line(names[token], heads.map(({ shares }) => shares[position].map(shade).join('')))),
-    ];
-  });
+  const row = (cells: string[]) =>
+    cells.map((cell) => cell.padEnd(Math.max(8, tokens.length + 1))).join('').trimEnd();
+  return caches.flatMap((heads, layer) => [
+    `\nwhere layer ${layer + 1} looks (left to right, in the order of the rows)`,
+    `\t${row(heads.map((_, head) => `head ${head + 1}`))}`,
+    ...tokens.slice(0, -1).map((token, position) =>
+      `${names[token]}\t${row(heads.map(({ shares }) => shares[position].map(shade).join('')))}`),
+  ]);
 }
 
 /** A row for each guess: what came next, how likely the model thought it, and what it expected. */
@@ -921,20 +922,20 @@ function guessTable(guesses: Vector[], tokens: number[], names: string[]): strin
 
 // ---- F. Start -----------------------------------------------------------------------------------
 
-/** Whether this file was started, and not imported by another. Newer runtimes know, but Node 20 and
- * 22 don't, and Node 24.2.0 is wrong, so we also look at the file that was started. */
+/** Whether this file was started, rather than imported by another. Newer runtimes know, but Node 20
+ * and 22 don't, and Node 24.2.0 is wrong, so we also look at the name that was started. */
 function isMain(): boolean {
   const { main, url } = import.meta as ImportMeta & { main?: boolean };
-  const started = () => createRequire(url).resolve(process.argv[1]); // it may lack its ending
+  const started = () => createRequire(url).resolve(process.argv[1]); // whose ending may be missing
   try {
     return main || realpathSync(started()) === realpathSync(new URL(url));
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND'; // rather that than silence
+    return (error as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND'; // better than silence
   }
 }
 
 if (isMain()) {
-  process.stderr.on('error', () => {}); // if a note cannot be written, we go on
+  process.stderr.on('error', () => {}); // a note that can't be written is no reason to stop
   process.stdout.on('error', ({ code, message }: NodeJS.ErrnoException) => {
     if (code !== 'EPIPE') note(`cannot write: ${message}`);
     process.exit(code === 'EPIPE' ? 0 : 1); // whoever closed the pipe has seen enough
@@ -942,7 +943,7 @@ if (isMain()) {
   main(process.argv.slice(2)).catch((error: NodeJS.ErrnoException) => {
     const isTooLarge = error instanceof RangeError; // the model, that is
     const isMistake = error instanceof InputError || error.code?.startsWith('ERR_PARSE_ARGS');
-    if (!isTooLarge && !isMistake) throw error; // it's ours
+    if (!isTooLarge && !isMistake) throw error; // the mistake is ours, so show where it happened
     note(error.message + (isTooLarge ? '; lower --n-embd, --n-layer or --block-size' : ''));
     process.exitCode = 1;
   });
