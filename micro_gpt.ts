@@ -38,7 +38,7 @@
  *   26 4 12 12 -> 0      emm -> a
  *   26 4 12 12 0 -> 26   emma -> the end */
 export function createTokenizer(documents: string[]) {
-  const characters = [...new Set(documents.join(''))]; // whole code points, so 😀 is one of them
+  const characters = [...new Set(documents.join(''))]; // whole code points, so 😀 counts as one
   characters.sort((a, b) => a.codePointAt(0)! - b.codePointAt(0)!);
   const tokens = new Map(characters.map((character, token) => [character, token]));
   const bos = characters.length;
@@ -53,7 +53,7 @@ export type Tokenizer = ReturnType<typeof createTokenizer>;
 // Now that letters are numbers, we need numbers that can learn. Training asks each number in the
 // model the same question: if we nudged you up a little, what would happen to the loss? Say that
 // adding 0.01 makes the loss 0.03 larger. Then the loss grows three times as fast as the number,
-// and the answer is 3. That is a derivative, which the trade calls the gradient. A positive one
+// and the answer is 3. That is a derivative, known in the trade as the gradient. A positive one
 // says that this number should go down. And since the effects of small nudges simply add up, we can
 // nudge all the numbers at once.
 //
@@ -67,8 +67,7 @@ export type Tokenizer = ReturnType<typeof createTokenizer>;
 //     times as fast as a, then c grows six times as fast as a. (This is called the chain rule.)
 //   - If a number is used in two places, nudging it nudges both, and the effects add up.
 //
-// A gradient, then, is the rate of a whole chain of operations, from a number to the loss. To find
-// it, all we have to do is keep a record as we calculate. Every number gets a slot, which holds the
+// All we have to do is keep a record as we calculate. Every number gets a slot, which holds the
 // number and, in the end, its gradient. Here are the slots of (a * 3 + b) * a, for a = 5 and b = 7:
 //
 //   slot   made as           data   grad
@@ -83,7 +82,7 @@ export type Tokenizer = ReturnType<typeof createTokenizer>;
 // nudged, so it needs neither a slot nor a line.) All gradients start at 0, except that of the last
 // result, which is 1, because anything grows exactly as fast as itself. Then we read the tape from
 // its last line to its first. At each line, we multiply the result's gradient by the rate, and add
-// that to the operand's gradient. So please begin with the lowest line, where the result is slot 4:
+// that to the operand's gradient. So start reading at the bottom, where the result is slot 4:
 //
 //   result   operand   rate   read
 //        2         0      3    5th   adds 5 * 3 to slot 0, which had 22 already, and now has 37
@@ -92,14 +91,14 @@ export type Tokenizer = ReturnType<typeof createTokenizer>;
 //        4         3      5    2nd   adds 1 * 5 to slot 3
 //        4         0     22    1st   adds 1 * 22 to slot 0
 //
-// One walk is enough. A number must be made before it's used, so the tape has the lines of its uses
-// after its own. Reading backwards, we meet all the uses first, which means that every gradient is
-// complete by the time we pass it on. You can check the 37 by nudging: with a = 5.01 we get
+// One walk is enough. A number must be made before it's used, so its uses come after it on the
+// tape. Reading backwards, we meet all the uses first, which means that every gradient is complete
+// by the time we pass it on. You can check the 37 by nudging: with a = 5.01 we get
 // `(5.01 * 3 + 7) * 5.01` = 110.3703. Adding 0.01 to a made the result 0.37 larger.
 //
-// In the code, each column of these tables is one long array, with room for 8 million numbers and
-// 35 million lines. (An object for each line would read better, but run six times slower.) tidy(),
-// in section 5, winds the tape back after each step of training.
+// In the code, the columns of these tables are long arrays, with room for 8 million slots and 35
+// million lines. (An object for each line would read better, but run six times slower.) tidy(), in
+// section 5, rewinds the tape after each step of training.
 
 const slots = { data: new Float64Array(8e6), grad: new Float64Array(8e6) };
 const tape = { // results and operands are given by their slots
@@ -111,11 +110,11 @@ type Operand = Value | number; // a plain number is a constant
 const raw = (x: Operand): number => (typeof x === 'number' ? x : x.data);
 
 /** A number that remembers how it was made: `new Value(2).mul(3).data` = 6. The object itself knows
- * only its slot. Throws a RangeError if the slots have run out, or the lines of those before it. */
+ * only its slot. Throws a RangeError if there are no slots or no lines left. */
 export class Value {
   readonly slot = nextSlot++;
   constructor(x: number) {
-    const isFull = nextSlot > slots.data.length || nextLine >= tape.rates.length;
+    const isFull = nextSlot > slots.data.length || nextLine > tape.rates.length;
     if (isFull) throw new RangeError('the tape is full');
     slots.data[this.slot] = x;
     slots.grad[this.slot] = 0;
@@ -145,9 +144,10 @@ export class Value {
   log()           { return new Value(Math.log(this.data)).from(this, 1 / this.data); }
   relu()          { return new Value(Math.max(0, this.data)).from(this, this.data > 0 ? 1 : 0); }
 
-  /** The walk back, which gives a gradient to everything that this Value was made from. Call it
-   * once per tape. (Lines that don't lead here have results with a gradient of 0, and add 0.) */
+  /** The walk back, which gives a gradient to everything that this Value was made from. (Lines that
+   * don't lead here pass on a gradient of 0.) Throws a RangeError if the tape was too short. */
   backward(): void {
+    if (nextLine > tape.rates.length) throw new RangeError('the tape is full');
     this.grad = 1;
     const { grad } = slots, { results, operands, rates } = tape;
     for (let i = nextLine - 1; i >= 0; i--) grad[operands[i]] += rates[i] * grad[results[i]];
@@ -159,7 +159,7 @@ export type Matrix = readonly Vector[]; // its rows
 
 /** The dot product, a[0] * b[0] + a[1] * b[1] + ...: `dot([1, 2, 3], [4, 5, 6])` = 32. (In
  * examples like this, plain numbers stand in for Values.) Nearly all of a GPT's work is dot
- * products, so each is made in one go: one slot, and two lines on the tape per product. */
+ * products, so each is made in one go: one slot, and two lines on the tape per pair. */
 export function dot(a: Vector, b: Vector): Value {
   const result = new Value(0);
   for (let i = 0; i < a.length; i++) {
@@ -198,8 +198,8 @@ export type Config = Record<keyof typeof settings, number>;
  * model about vowels.
  *
  * draw() gives small random numbers to start from. Small keeps the first guesses unsure. Random
- * keeps the numbers apart: if all were equal, the 16 in a row would be used in the same way, get
- * equal gradients, and stay equal for ever, 16 doing the work of one. */
+ * makes the numbers different: if all were equal, the 16 that describe e would get equal gradients,
+ * and stay equal for ever, 16 doing the work of one. */
 export function createModel(config: Config, vocabSize: number, draw: () => number) {
   const matrix = (rows: number, columns: number): Matrix =>
     Array.from({ length: rows }, () => Array.from({ length: columns }, () => new Value(draw())));
@@ -221,7 +221,7 @@ export function createModel(config: Config, vocabSize: number, draw: () => numbe
 }
 export type Model = ReturnType<typeof createModel>;
 type Layer = Model['layers'][number];
-/** All parameters: `27 * 16 + 16 * 16 + 27 * 16 + (4 + 4 + 4) * 16 * 16` = 4192 of them. */
+/** All parameters: `27 * 16 + 16 * 16 + 27 * 16 + 4 * 16 * 16 + 2 * 64 * 16` = 4192 of them. */
 export const parameters = ({ wte, wpe, lmHead, layers }: Model): Value[] =>
   [wte, wpe, lmHead, ...layers.flatMap((layer) => Object.values(layer))].flat(2);
 
@@ -248,26 +248,26 @@ export const sum = (x: Vector): Value => x.reduce((total, xi) => total.add(xi));
 
 /** A matrix times a vector: the dot product of each row with x. (m, n), (n) -> (m)
  *
- * For example, `linear([[1, 1], [1, -1]], [3, 4])` = [7, -1]. You can read this in two ways, and we
- * will need both:
+ * For example, `linear([[1, 1], [1, -1], [0, 2]], [3, 4])` = [7, -1, 8]. There are two ways to read
+ * this, and we will need both:
  *
  *   by rows      Each row is a pattern, and its dot product says how well x matches it. [3, 4] is a
  *                good match for [1, 1], which gets a 7, and a bad one for [1, -1].
  *   by columns   Each number in x says how much of a column goes into the result:
- *                3 * [1, 1] + 4 * [1, -1] is [7, -1], too. */
+ *                3 * [1, 1, 0] + 4 * [1, -1, 2] is [7, -1, 8], too. */
 export const linear = (w: Matrix, x: Vector): Vector => w.map((row) => dot(row, x));
 
 /** Adds two vectors, number by number: `add([1, 2], [3, 4])` = [4, 6]. (n), (n) -> (n)
  *
  * This is how each part of the model adds its findings to x. Don't they get lost in the sum? No
  * more than an instrument in a recording, as long as their patterns differ. [1, 1] and [1, -1] do,
- * since their dot product is 0. Add 5 of the first to 1 of the second, and you get [6, 4], in which
- * `linear([[1, 1], [1, -1]], [6, 4])` = [10, 2] finds the 5 and the 1 again, each times 2, which is
- * the dot product of a pattern with itself.
+ * since their dot product is 0. Add 5 of the first to 1 of the second, and you get [6, 4]. Then
+ * `linear([[1, 1], [1, -1]], [6, 4])` = [10, 2] brings back the 5 and the 1, each times 2, the dot
+ * product of a pattern with itself.
  *
- * Sums help on the way back, too. Every operation multiplies a gradient that passes it by a rate,
- * and after many operations there may be little left. But the rates of a sum are 1, so along the
- * sums it reaches even the first layer at full strength. (x is called the residual stream.) */
+ * Sums help on the way back, too. A gradient is multiplied by the rate of each operation it meets,
+ * and after many of them there may be little left. But the rates of a sum are 1, so along the sums
+ * it reaches even the first layer at full strength. (x is called the residual stream.) */
 export const add = (x: Vector, y: Vector): Vector => x.map((xi, i) => xi.add(y[i]));
 
 /** Rows become columns: `transpose([[1, 2], [3, 4]])` = [[1, 3], [2, 4]]. (m, n) -> (n, m) */
@@ -278,8 +278,8 @@ const transpose = (w: Matrix): Matrix => w[0].map((_, i) => w.map((row) => row[i
  * 1.0986 these powers are 1 and 3, a quarter and three quarters of their total:
  * `softmax([0, 1.0986])` = [0.25, 0.75]. (n) -> (n) */
 export function softmax(scores: Vector): Vector {
-  // A power could overflow: `Math.exp(1000)` = Infinity. That's why we subtract the largest score
-  // first. That divides every power by the same number, so it doesn't change their shares.
+  // A power could overflow: `Math.exp(1000)` = Infinity. So we first subtract the largest score,
+  // which divides every power by the same number and leaves their shares as they were.
   const largest = Math.max(...scores.map((score) => score.data));
   const powers = scores.map((score) => score.sub(largest).exp());
   const total = sum(powers);
@@ -293,7 +293,7 @@ export function softmax(scores: Vector): Vector {
  * 1, nudging the matrix by 0.01 moves the product by 0.01. Where x has a 10, the same nudge moves
  * it by 0.1, and a careful step becomes a leap. And x does grow, because attention and the MLP keep
  * adding to it. So each of them works on a copy of x, brought down to size like this (Zhang and
- * Sennrich 2019). x itself we leave alone, as only plain sums pass everything on unchanged. */
+ * Sennrich 2019). We leave x itself alone: only plain sums pass everything on unchanged. */
 export function rmsnorm(x: Vector): Vector {
   const factor = dot(x, x).div(x.length).add(1e-5).pow(-0.5); // 1 / root; 1e-5 in case x is 0
   return x.map((xi) => xi.mul(factor));
@@ -320,14 +320,14 @@ export const emptyCaches = ({ config, layers }: Model): Cache[][] => layers.map(
  * 3. m hears all the values, weighted by these shares, so e is by far the loudest. With shares of
  *    0.25 and 0.75, say, values of 4 and 8 become `dot([0.25, 0.75], [4, 8])` = 7.
  *
- * Nobody asks for vowels. Three matrices make the three vectors, and it is only our use of them
- * that turns one into the question and another into the answer. Training works out what to ask.
+ * Nobody told m to ask. Three matrices make the three vectors, and it is only our use of them that
+ * turns one into the question and another into the answer. Training works out what to ask.
  * (These values have nothing to do with the class Value.)
  *
  * Since one question is not enough, we cut each vector into 4 parts of 4 numbers and give them to 4
  * heads, which do all of this side by side. Each head keeps the keys and values of all positions so
- * far in its cache, and this is the only link between positions. It works in both directions: since
- * the cache holds Values, gradients go back through it, and e's key learns from the guesses of m.
+ * far in its cache, and this is the only link between positions. Numbers go forward through it, and
+ * since it holds Values, gradients come back: the matrix that made e's key learns from m's guess.
  * (nEmbd) -> (nEmbd) */
 function attention(x: Vector, layer: Layer, caches: Cache[]): Vector {
   const query = linear(layer.wq, x), key = linear(layer.wk, x), value = linear(layer.wv, x);
@@ -344,15 +344,15 @@ function attention(x: Vector, layer: Layer, caches: Cache[]): Vector {
     cache.shares.push(shares); // only --explain looks at these
     return linear(transpose(cache.values), shares); // with a value in each column, this mixes them
   });
-  return linear(layer.wo, heard); // up to here each head has 4 numbers of its own; this blends them
+  return linear(layer.wo, heard); // so far, each head has 4 numbers of its own; this blends them
 }
 
 /** The MLP is where a position makes something of what it has heard. It has 64 rules of the form
  * "if you find this pattern in x, add that one". A rule might find "two consonants in a row", and
- * add "time for a vowel". The patterns to find are the rows of fc1, and the patterns to add are the
- * columns of fc2. In between, relu turns whatever is below 0 into 0, so that a rule whose pattern
- * isn't there adds nothing. relu is the "if". Without it, two matrices could do no more than one,
- * just as 3 * (2 * x) = 6 * x. (nEmbd) -> (nEmbd) */
+ * add "time for a vowel". The patterns to find are the rows of fc1. Those to add are the columns of
+ * fc2: the better the match, the more is added. In between, relu turns whatever is below 0 into 0,
+ * so that a rule whose pattern isn't there adds nothing. relu is the "if". Without it, two matrices
+ * could do no more than one, just as 3 * (2 * x) = 6 * x. (nEmbd) -> (nEmbd) */
 const mlp = (x: Vector, layer: Layer): Vector =>
   linear(layer.fc2, linear(layer.fc1, x).map((h) => h.relu()));
 
@@ -361,12 +361,12 @@ export function gpt(model: Model, token: number, position: number, caches: Cache
   // Attention takes a mean, and a mean ignores order. Without wpe, our one layer would hear the
   // same thing in "ema" and in "mea" when it gets to the a.
   let x = add(model.wte[token], model.wpe[position]);
-  x = rmsnorm(x); // optional, but training starts a bit faster with it
+  x = rmsnorm(x); // optional: training gets going a bit faster if x begins at a size of 1
   for (const [i, layer] of model.layers.entries()) {
     x = add(x, attention(rmsnorm(x), layer, caches[i]));
     x = add(x, mlp(rmsnorm(x), layer));
   }
-  return linear(model.lmHead, x); // (others scale x once more here; ours gains nothing by it)
+  return linear(model.lmHead, x); // (others scale x once more here; ours would gain nothing)
 }
 
 // ---- 5. Training: guess, measure, nudge ---------------------------------------------------------
@@ -400,8 +400,8 @@ export function lossOf(model: Model, tokens: number[]): Value {
   return sum(costs).div(costs.length);
 }
 
-/** Runs body, then forgets every Value that it made. Otherwise each step of training would leave
- * thousands of them, and soon fill the tape. The model's own numbers stay, because they are older.
+/** Runs body, then forgets every Value that it made. Otherwise each training step would leave
+ * thousands behind, and soon fill the tape. The model's own numbers stay, because they are older.
  * Whatever else you want to keep, return it from body as plain numbers. */
 export function tidy<T extends number | string | void | readonly number[]>(body: () => T): T {
   const before = [nextSlot, nextLine];
@@ -427,21 +427,21 @@ export function* train(model: Model, tokenizer: Tokenizer, documents: string[]) 
  * gradient downhill: p.data -= learningRate * p.grad. But some gradients are dozens of times larger
  * than others, so a rate that suits one parameter is far too slow for another. Besides, every name
  * pulls in a direction of its own. That is why Adam keeps two running means for each parameter. At
- * every step, a running mean keeps most of what it was, and mixes in a little of the new:
+ * every step, they keep most of what they were, and mix in a little of the new:
  *
  *   m   the mean of its gradients. We follow m, not the latest gradient, so odd names average out.
  *   v   the mean of their squares. Its root is the usual size of the gradient. We divide by that,
  *       so most parameters move by about the same amount: the learning rate, or somewhat less.
  *
  * beta1 and beta2 say how slowly m and v forget. In m, the newest gradient has a share of 0.15,
- * about one seventh, so m is a mean of about 7 steps. v is one of about 100. */
+ * about one seventh, so m is a mean over about 7 steps, and v over about 100. */
 export function adam(parameters: Value[], beta1 = 0.85, beta2 = 0.99, epsilon = 1e-8) {
   const m = new Float64Array(parameters.length), v = new Float64Array(parameters.length);
   let step = 0;
   return (learningRate: number): void => {
     step++;
     // Both means start at 0, which makes them too small at first: after one step, m is only 0.15
-    // times the gradient. Dividing by 1 - beta ** step, which is then 0.15, too, makes up for that.
+    // times the gradient. Dividing by 1 - beta ** step, which is then also 0.15, makes up for that.
     const mShare = 1 - beta1 ** step, vShare = 1 - beta2 ** step;
     for (let i = 0; i < parameters.length; i++) {
       const p = parameters[i];
@@ -472,7 +472,7 @@ export function choose(shares: number[], random: number): number {
  *
  * Before each roll, the logits are divided by the temperature. One below 1 widens the gaps between
  * them, so the favourites pull further ahead. At 0.5, odds of 1 : 3 become 1 : 9:
- * `softmax([0 / 0.5, 1.0986 / 0.5])` = [0.1, 0.9]. Above 1, they close up. (--temperature 0
+ * `softmax([0 / 0.5, 1.0986 / 0.5])` = [0.1, 0.9]. Above 1, the gaps narrow. (--temperature 0
  * means 0.000001, since nothing can be divided by 0.) */
 export function sample(model: Model, tokenizer: Tokenizer, random: Random, prompt = ''): string {
   const { blockSize, temperature } = model.config;
@@ -506,7 +506,7 @@ export async function main(args: string[]): Promise<void> {
   const { training, heldOut } = holdOut(cutToBlock(documents, config.blockSize), config.eval);
   const model = createModel(config, tokenizer.vocabSize, () => random.gauss(0, 0.08));
   print(`num params: ${parameters(model).length}`);
-  rehearse(model, tokenizer, prompt, explain); // what can't work fails now, not after the training
+  rehearse(model, tokenizer, prompt, explain); // what can't work fails now, not after training
 
   const losses = await watch(model, train(model, tokenizer, training));
   const seen = training.slice(0, losses.length); // one document per step, if there were enough
@@ -516,7 +516,7 @@ export async function main(args: string[]): Promise<void> {
   print('\n--- inference (new, hallucinated names) ---'); // inference: using a trained model
   for (let i = 1; i <= config.numSamples; i++) {
     print(`sample ${String(i).padStart(2)}: ${sample(model, tokenizer, random, prompt)}`);
-    await nextTurn(); // or nothing else could happen in between, such as Ctrl-C
+    await nextTurn(); // or nothing else, such as Ctrl-C, would get a turn
   }
   // Some of these names are real, and others only sound as if they were. The model never checks. It
   // makes them all up in the same way, just as ChatGPT makes up its sentences, true or not.
@@ -533,7 +533,7 @@ import { parseArgs } from 'node:util';
 export class InputError extends Error {}
 
 const texts = { // name: [what to write, meaning]
-  data: ['FILE_OR_URL', 'train on its lines (- is standard input); otherwise on names, see README'],
+  data: ['FILE_OR_URL', 'train on its lines (-: standard input) instead of those of input.txt'],
   prompt: ['TEXT', 'what the samples begin with'],
   explain: ['WORD', 'instead of samples, show how the model reads WORD'],
 } as const;
@@ -546,7 +546,7 @@ export const usage = (): string => [
     `  --${`${flagOf(name)} ${value}`.padEnd(20)} ${meaning}`),
 ].join('\n');
 
-/** The number for a setting. Throws an InputError if the text is none that the setting can take. */
+/** The number for a setting. Throws an InputError if the setting can't take the text. */
 function readNumber(name: keyof Config, text = `${settings[name][0]}`): number {
   const n = text.trim() === '' ? NaN : Number(text);
   const least = ['nEmbd', 'nHead', 'nLayer', 'blockSize'].includes(name) ? 1 : 0;
@@ -557,7 +557,7 @@ function readNumber(name: keyof Config, text = `${settings[name][0]}`): number {
   throw new InputError(`--${flagOf(name)} takes a ${kind} of at least ${least}, not "${text}"`);
 }
 
-/** What the user asks for, and with which settings. Throws an Error if an option is mistaken. */
+/** What the user asks for, and with which settings. Throws an Error if an option is wrong. */
 export function parseCommandLine(args: string[]) {
   const flags = Object.keys({ ...settings, ...texts }).map(flagOf);
   const options = Object.fromEntries(flags.map((flag) => [flag, { type: 'string' }] as const));
@@ -568,14 +568,15 @@ export function parseCommandLine(args: string[]) {
     [name, readNumber(name as keyof Config, typed[flagOf(name)])])) as Config;
   config.temperature = Math.max(1e-6, config.temperature); // nothing can be divided by 0
   const { nEmbd, nHead } = config;
-  if (nEmbd % nHead) throw new InputError(`--n-embd ${nEmbd} is no multiple of --n-head ${nHead}`);
+  const isUneven = nEmbd % nHead !== 0;
+  if (isUneven) throw new InputError(`--n-embd ${nEmbd} is not a multiple of --n-head ${nHead}`);
   const { data: source, prompt = '', explain } = typed;
   return { help, config, source, prompt, explain };
 }
 
 // ---- B. Random numbers --------------------------------------------------------------------------
 
-/** An endless supply of words of 32 random bits, by the Mersenne Twister MT19937 (Matsumoto and
+/** An endless supply of random 32-bit words, from the Mersenne Twister MT19937 (Matsumoto and
  * Nishimura 1998). Its constants hold no secrets you need to know. */
 function* mersenneTwister(seed: number): Generator<number, never> {
   const key = seed < 2 ** 32 ? [seed] : [seed % 2 ** 32, Math.floor(seed / 2 ** 32)];
@@ -612,7 +613,7 @@ export class Random {
   /** A random number from 0 up to but not including 1, in steps of 2 ** -53. */
   random(): number { return (this.#bits(27) * 2 ** 26 + this.#bits(26)) / 2 ** 53; }
   /** A random number around mu, normally distributed with a spread of sigma (Box and Muller 1958).
-   * Since random() is never 1, 1 - random() is never 0, and has a logarithm. */
+   * random() is never 1, so 1 - random() is never 0, and has a logarithm. */
   gauss(mu: number, sigma: number): number {
     if (this.#spare.length === 0) {
       const angle = 2 * Math.PI * this.random();
@@ -638,7 +639,7 @@ const namesUrl = 'https://raw.githubusercontent.com/karpathy/makemore/master/nam
 
 /** The documents to train on. They are the lines of source (a file, an address, or - for standard
  * input), if there is one, or else of input.txt. If that's missing too, we download names.txt and
- * save it as input.txt, and if even that fails, the names at the end of this section have to do.
+ * save it as input.txt, and if that fails, the names at the end of this section will have to do.
  * Throws an InputError if source or input.txt can't be read. */
 export async function loadDocuments(
   source?: string, folder = '.', url = namesUrl, timeout = 30_000,
@@ -657,8 +658,8 @@ export async function loadDocuments(
   }
 }
 
-/** Saves the text as a new file. It's written under another name first, because a file that is only
- * half there would be taken for the whole list in the next run. */
+/** Saves the text as a new file. It's written under another name first, because the next run would
+ * take half a file for the whole list. */
 function save(text: string, file: string): void {
   const part = `${file}.${process.pid}.part`;
   try {
@@ -718,7 +719,7 @@ export function cutToBlock(documents: string[], blockSize: number): string[] {
   return cut;
 }
 
-/** Parts the documents into those for training and the last `count` different ones, for testing.
+/** Splits the documents: the last `count` distinct ones are for testing, the rest for training.
  * Throws an InputError if that leaves none for training. */
 export function holdOut(documents: string[], count: number) {
   if (count === 0) return { training: documents, heldOut: [] };
@@ -754,8 +755,8 @@ const note = (line: string): void => {
 };
 const mean = (numbers: number[]): number => numbers.reduce((a, b) => a + b) / numbers.length;
 
-/** Tries out on an untrained model what we will ask of it later, so that mistakes show before the
- * training has cost any time. Throws an InputError if the prompt or the word to explain is too long
+/** A dress rehearsal with an untrained model, so that mistakes show before training has cost any
+ * time. Throws an InputError if the prompt or the word to explain is too long
  * or has a character that the dataset lacks, and a RangeError if the model doesn't fit the tape. */
 function rehearse(model: Model, tokenizer: Tokenizer, prompt: string, explain = ''): void {
   const { characters, bos } = tokenizer, { blockSize } = model.config;
@@ -775,9 +776,9 @@ function finite(loss: number): number {
   return loss;
 }
 
-/** Runs the training and prints a line for each step. A terminal gets a single line instead, which
- * is drawn again and again, and then a curve. Returns the losses of all steps, which are fewer than
- * planned if Ctrl-C ends the training early. Throws an InputError if a loss isn't finite. */
+/** Runs the training and prints a line for each step. A terminal gets a single line instead,
+ * redrawn as we go, and then a curve. Returns the losses, one per step run: Ctrl-C may end training
+ * early. Throws an InputError if a loss isn't finite. */
 async function watch(model: Model, training: Generator<number>): Promise<number[]> {
   const { stdout, env } = process, { numSteps } = model.config;
   const live = stdout.isTTY && env.TERM !== 'dumb', columns = Math.min(stdout.columns || 80, 80);
@@ -827,7 +828,7 @@ function curve(losses: number[], guessing: number, width: number): string {
 
 // ---- E. Looking inside --------------------------------------------------------------------------
 
-/** Compares the model's loss on documents set aside with those of two simpler ways to guess. */
+/** Compares the model's loss on held-out documents with those of two simpler ways to guess. */
 export function evaluate(model: Model, tokenizer: Tokenizer, trained: string[], heldOut: string[]) {
   const { encode, vocabSize } = tokenizer;
   const tokensOf = (document: string) => encode(document).slice(0, model.config.blockSize + 1);
@@ -844,8 +845,8 @@ export function evaluate(model: Model, tokenizer: Tokenizer, trained: string[], 
   ].join('\n');
 }
 
-/** A way to guess that knows only the last token, and how often each other one followed it in the
- * trained documents. Returns a function that tells what its guesses in a document cost. */
+/** A way to guess that knows only the last token, and how often each token followed it in the
+ * training documents. Returns a function that tells what its guesses in a document cost. */
 function bigramTable(trained: number[][], vocabSize: number) {
   const counts = Array.from({ length: vocabSize }, () => new Map<number, number>());
   const totals = new Array<number>(vocabSize).fill(0);
@@ -894,7 +895,7 @@ function similarTokens({ wte }: Model, tokens: number[], names: string[]): strin
   return ['\nwhose embeddings are most similar', ...rows];
 }
 
-/** A map for each layer of where its heads look, side by side, with a row for each position. */
+/** Maps of where each layer's heads look, side by side, with a row for each position. */
 function attentionMaps(caches: Cache[][], tokens: number[], names: string[]): string[] {
   const shade = (share: Value) => '·░▒▓█'[Math.round(4 * Math.sqrt(share.data))];
   const row = (cells: string[]) =>
@@ -923,10 +924,10 @@ function guessTable(guesses: Vector[], tokens: number[], names: string[]): strin
 // ---- F. Start -----------------------------------------------------------------------------------
 
 /** Whether this file was started, rather than imported by another. Newer runtimes know, but Node 20
- * and 22 don't, and Node 24.2.0 is wrong, so we also look at the name that was started. */
+ * and 22 don't, and Node 24.2.0 is wrong, so we also compare the file names. */
 function isMain(): boolean {
   const { main, url } = import.meta as ImportMeta & { main?: boolean };
-  const started = () => createRequire(url).resolve(process.argv[1]); // whose ending may be missing
+  const started = () => createRequire(url).resolve(process.argv[1]); // it may lack an extension
   try {
     return main || realpathSync(started()) === realpathSync(new URL(url));
   } catch (error) {
