@@ -5,56 +5,61 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFileSync, existsSync, readFileSync, symlinkSync } from 'node:fs';
-import process from 'node:process';
+import { existsSync, readFileSync, symlinkSync } from 'node:fs';
 import { describe, test } from 'node:test';
-import * as gpt from '../micro_gpt.ts';
-import { namesFile, numbersOf, path, temporaryFolder, vectorOf } from './helpers.ts';
+import { changed, load, namesFile, path, temporaryFolder, type Gpt } from './helpers.ts';
 
-type Numbers = number[] | number[][];
-const toValues = (x: Numbers) => (x.length > 0 && Array.isArray(x[0]) ? (x as number[][]).map((row) => vectorOf(...row))
-  : vectorOf(...(x as number[])));
-const toNumbers = (x: gpt.Value | gpt.Vector) => (x instanceof gpt.Value ? x.data : numbersOf(x));
-const { dot, linear, rmsnorm, softmax, add } = gpt;
-const lifted = Object.fromEntries(Object.entries({ dot, linear, rmsnorm, softmax, add }).map(([name, f]) =>
-  [name, (...args: Numbers[]) => toNumbers((f as (...args: unknown[]) => gpt.Vector)(...args.map(toValues)))]));
-const scope: Record<string, unknown> = { ...gpt, ...lifted };
+// In the examples, plain numbers stand in for Values.
+type Nested = number | Nested[];
+type Values = InstanceType<Gpt['Value']> | Values[];
+const gpt = await load(changed(['const transpose =', 'export const transpose =']));
+const toValues = (x: Nested): Values => (Array.isArray(x) ? x.map(toValues) : new gpt.Value(x));
+const toNumbers = (x: Values): Nested => (Array.isArray(x) ? x.map(toNumbers) : x.data);
+const lifted = ['dot', 'linear', 'add', 'transpose', 'softmax', 'rmsnorm'].map((name) => {
+  const original = Reflect.get(gpt, name) as (...args: Values[]) => Values;
+  return [name, (...args: Nested[]) => toNumbers(original(...args.map(toValues)))];
+});
+const scope: Record<string, unknown> = { ...gpt, ...Object.fromEntries(lifted) };
+const valueOf = (code: string): Nested =>
+  new Function(...Object.keys(scope), `return (${code})`)(...Object.values(scope)) as Nested;
 
-/** The number with as many decimals as the text states. */
-const rounded = (x: unknown, stated: string): unknown =>
-  (typeof x === 'number' && Number.isFinite(x) ? Number(x.toFixed(stated.split('.')[1]?.length ?? 0)) : x);
+/** The numbers with as many decimals as the text states. */
+function rounded(x: Nested, stated: string): Nested {
+  if (Array.isArray(x)) return x.map((y) => rounded(y, stated));
+  const decimals = Array.from(stated.matchAll(/\.(\d+)/g), ([, digits]) => digits.length);
+  return Number(x.toFixed(Math.max(0, ...decimals)));
+}
 
-for (const [file, least] of [['micro_gpt.ts', 13], ['README.md', 1]] as const) {
+const number = String.raw`-?[\d.]*\d|Infinity`, array = String.raw`\[(?:[^[\]]|\[[^\]]*\])*\]`; // or one of arrays
+for (const [file, least] of [['micro_gpt.ts', 17], ['README.md', 2]] as const) {
   const text = readFileSync(path(`../${file}`), 'utf8').replace(/\n *(\*|\/\/) ?/g, ' ').replace(/\s+/g, ' ');
-  const examples = [...text.matchAll(/`([^`]+)` = (\[[^\]]*\]|-?[\d.]*\d|Infinity)/g)];
-  test(`${file} has its ${least} examples or more`, () => assert.ok(examples.length >= least, `${examples.length}`));
-  for (const [, code, value] of examples) {
-    test(`${file} is right that ${code} is ${value}`, () => {
-      const actual: unknown = new Function(...Object.keys(scope), `return (${code})`)(...Object.values(scope));
-      const stated = value.replace(/[[\]]/g, '').split(', ');
-      assert.deepEqual([actual].flat().map((x, i) => rounded(x, stated[i])), stated.map(Number));
-    });
+  const examples = [...text.matchAll(new RegExp(`\`([^\`]+)\` = (${number}|${array})`, 'g'))];
+  test(`${file} has ${least} examples or more`, () => assert.ok(examples.length >= least, `it has ${examples.length}`));
+  for (const [, code, stated] of examples) {
+    test(`${file} is right that ${code} is ${stated}`, () =>
+      assert.deepEqual(rounded(valueOf(code), stated), valueOf(stated)));
   }
 }
 
 test('micro_gpt.ts is right about what a guess costs, for each p of its table', () => {
   const text = readFileSync(path('../micro_gpt.ts'), 'utf8');
-  const costs = [...text.matchAll(/^ \* +p = (\d+)(?: \/ (\d+))? +([\d.]+)(?: |$)/gm)];
-  assert.ok(costs.length >= 4, `${costs.length} costs`);
-  for (const [, p, choices = '1', cost] of costs) {
-    assert.equal(rounded(Math.log(Number(choices) / Number(p)), cost), Number(cost), `${p} / ${choices}`);
+  const costs = [...text.matchAll(/^ \* +p = (\d+(?: \/ \d+)?) +([\d.]+)(?: |$)/gm)];
+  assert.ok(costs.length >= 4, `only ${costs.length} costs were found`);
+  for (const [, p, cost] of costs) {
+    assert.equal(rounded(valueOf(`-Math.log(${p})`), cost), Number(cost), `the cost for p = ${p}`);
   }
 });
 
 const readme = readFileSync(path('../README.md'), 'utf8');
 const blocks = [...readme.matchAll(/```console\n\$ (.*)\n([^]*?)\n```/g)];
-test('README.md has its 6 console blocks or more', () => assert.ok(blocks.length >= 6, `${blocks.length}`));
+test('README.md has 8 console blocks or more', () => assert.ok(blocks.length >= 8, `only ${blocks.length} were found`));
 
 /** That something printed this, with anything in place of "...". */
 function assertPrinted(printed: string, shown: string): void {
   const escaped = shown.split('\n').map((line) => line.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&'));
   const pattern = escaped.map((line) => (line === '\\.\\.\\.' ? '[^]*?' : `${line}\n`)).join('');
-  assert.match(printed, new RegExp(`^${pattern}(> )?$`));
+  const missing = shown.split('\n').find((line) => line !== '...' && !printed.includes(line)) ?? 'all, in this order,';
+  assert.match(printed, new RegExp(`^${pattern}(> )?$`), `${missing} should be in:\n${printed}`);
 }
 
 describe('In a folder with nothing but micro_gpt.ts and the names,', { concurrency: 2 }, () => {
@@ -64,25 +69,24 @@ describe('In a folder with nothing but micro_gpt.ts and the names,', { concurren
         assertPrinted(readFileSync(path('names/expected.txt'), 'utf8'), shown));
       continue;
     }
-    const needsNames = !command.includes('--data') && !shown.startsWith('...\n> ') && !command.includes('--help');
+    const needsNames = /micro_gpt\.ts(?!.*--help)/.test(command);
     const skip = needsNames && !existsSync(namesFile) && 'names.txt is not here: save it as input.txt in the project';
     test(`"${command}" prints what README.md shows`, { skip }, async (t) => {
-      const cwd = await temporaryFolder(t);
-      copyFileSync(path('../micro_gpt.ts'), `${cwd}/micro_gpt.ts`);
+      const cwd = await temporaryFolder(t, { 'micro_gpt.ts': changed() });
       if (existsSync(namesFile)) symlinkSync(namesFile, `${cwd}/input.txt`);
       const typed = [...shown.matchAll(/^> (.*)$/gm)].map(([, line]) => line);
       const local = command.replace(/^npx -y (.*)/, `"${path('../node_modules/.bin')}/"$1`); // without a network
-      const env = { ...process.env, NO_COLOR: '1' };
-      const child = spawn(typed.length > 0 ? `${local} -i` : local, { cwd, env, shell: true });
+      const child = spawn(typed.length > 0 ? `${local} -i` : local, { cwd, shell: true });
+      t.after(() => child.kill('SIGKILL'));
       let printed = '';
       child.stderr.on('data', (chunk: Buffer) => { printed += chunk; });
       child.stdout.on('data', (chunk: Buffer) => {
         printed += chunk;
         if (!printed.endsWith('> ')) return;
         const line = typed.shift(); // a prompt: type the next line
-        if (line === undefined) child.stdin.end();
-        else child.stdin.write(`${line}\n`);
-        if (line !== undefined) printed += `${line}\n`;
+        if (line === undefined) return void child.stdin.end();
+        child.stdin.write(`${line}\n`);
+        printed += `${line}\n`;
       });
       if (typed.length === 0) child.stdin.end();
       await once(child, 'close');

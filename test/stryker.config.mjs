@@ -1,5 +1,5 @@
 // `npm run mutants`: Stryker changes the program in hundreds of small ways, and each change must make a test
-// fail. It goes through sections 1 to 6 and A, whose tests need no process of the program.
+// fail. It goes through sections 1 to 6 and B, whose tests need no process of the program.
 import { readFileSync } from 'node:fs';
 
 const lines = readFileSync('micro_gpt.ts', 'utf8').split('\n');
@@ -8,14 +8,13 @@ const heading = (section) => lines.findIndex((line) => line.startsWith(`// ---- 
 export default {
   testRunner: 'tap',
   plugins: ['@stryker-mutator/tap-runner'],
-  mutate: [`micro_gpt.ts:${heading('1')}-${heading('7')}`, `micro_gpt.ts:${heading('A')}-${heading('B')}`],
+  mutate: [['1', '7'], ['B', 'C']].map(([a, b]) => `micro_gpt.ts:${heading(a)}-${heading(b) - 1}`),
   tap: {
     testFiles: ['autograd', 'model', 'training', 'tokenizer', 'random'].map((name) => `test/${name}.test.ts`),
     nodeArgs: ['--import', 'tsx', '--require', '{{hookFile}}', '{{testFile}}'],
   },
   coverageAnalysis: 'off', // the tests of a file run together
-  concurrency: 2,
-  timeoutMS: 10_000,
+  concurrency: 2, timeoutMS: 10_000,
   tsconfigFile: 'none', // Stryker would rewrite tsconfig.json, and cannot read it with TypeScript 7
   reporters: ['clear-text', 'progress-append-only'],
   clearTextReporter: { allowColor: false, allowEmojis: false, reportTests: false },
