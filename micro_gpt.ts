@@ -53,7 +53,7 @@ export type Tokenizer = ReturnType<typeof createTokenizer>;
 // Now that letters are numbers, we need numbers that can learn. Training asks each number in the
 // model the same question: if we nudged you up a little, what would happen to the loss? Say that
 // adding 0.01 makes the loss 0.03 larger. Then the loss grows three times as fast as the number,
-// and the answer is 3. That is a derivative, known in the trade as the gradient. A positive one
+// and the answer is 3. That is a derivative, known in the trade as its gradient. A positive one
 // says that this number should go down. And since the effects of small nudges simply add up, we can
 // nudge all the numbers at once.
 //
@@ -97,8 +97,8 @@ export type Tokenizer = ReturnType<typeof createTokenizer>;
 // `(5.01 * 3 + 7) * 5.01` = 110.3703. Adding 0.01 to a made the result 0.37 larger.
 //
 // In the code, the columns of these tables are long arrays, with room for 8 million slots and 35
-// million lines. (An object for each line would read better, but run six times slower.) tidy(), in
-// section 5, rewinds the tape after each step of training.
+// million lines. (An object for each line would read better, but run several times slower.) tidy(),
+// in section 5, rewinds the tape after each step of training.
 
 const slots = { data: new Float64Array(8e6), grad: new Float64Array(8e6) };
 const tape = { // results and operands are given by their slots
@@ -260,8 +260,8 @@ export const linear = (w: Matrix, x: Vector): Vector => w.map((row) => dot(row, 
 /** Adds two vectors, number by number: `add([1, 2], [3, 4])` = [4, 6]. (n), (n) -> (n)
  *
  * This is how each part of the model adds its findings to x. Don't they get lost in the sum? No
- * more than an instrument in a recording, as long as their patterns differ. [1, 1] and [1, -1] do,
- * since their dot product is 0. Add 5 of the first to 1 of the second, and you get [6, 4]. Then
+ * more than an instrument in a recording, if their patterns have little in common, like [1, 1] and
+ * [1, -1], whose dot product is 0. Add 5 of the first to 1 of the second, and you get [6, 4]. Then
  * `linear([[1, 1], [1, -1]], [6, 4])` = [10, 2] brings back the 5 and the 1, each times 2, the dot
  * product of a pattern with itself.
  *
@@ -324,11 +324,11 @@ export const emptyCaches = ({ config, layers }: Model): Cache[][] => layers.map(
  * turns one into the question and another into the answer. Training works out what to ask.
  * (These values have nothing to do with the class Value.)
  *
- * Since one question is not enough, we cut each vector into 4 parts of 4 numbers and give them to 4
- * heads, which do all of this side by side. Each head keeps the keys and values of all positions so
- * far in its cache, and this is the only link between positions. Numbers go forward through it, and
- * since it holds Values, gradients come back: the matrix that made e's key learns from m's guess.
- * (nEmbd) -> (nEmbd) */
+ * Since one question is not enough, a position asks four at once. Its vectors have 4 parts of 4
+ * numbers, each made by rows of its own, and 4 heads do all of this side by side, each with its own
+ * part. A head keeps the keys and values of all positions so far in its cache, which is the only
+ * link between positions. Numbers go forward through it, and since it holds Values, gradients come
+ * back: the matrix that made e's key learns from m's guess. (nEmbd) -> (nEmbd) */
 function attention(x: Vector, layer: Layer, caches: Cache[]): Vector {
   const query = linear(layer.wq, x), key = linear(layer.wk, x), value = linear(layer.wv, x);
   const headDim = x.length / caches.length; // 16 / 4, as there is a cache for each head
@@ -348,20 +348,20 @@ function attention(x: Vector, layer: Layer, caches: Cache[]): Vector {
 }
 
 /** The MLP is where a position makes something of what it has heard. It has 64 rules of the form
- * "if you find this pattern in x, add that one". A rule might find "two consonants in a row", and
- * add "time for a vowel". The patterns to find are the rows of fc1. Those to add are the columns of
- * fc2: the better the match, the more is added. In between, relu turns whatever is below 0 into 0,
- * so that a rule whose pattern isn't there adds nothing. relu is the "if". Without it, two matrices
- * could do no more than one, just as 3 * (2 * x) = 6 * x. (nEmbd) -> (nEmbd) */
+ * "if you find this pattern in x, add that pattern". A rule might find "two consonants in a row",
+ * and add "time for a vowel". The patterns to find are the rows of fc1. Those to add are the
+ * columns of fc2: the better the match, the more is added. In between, relu turns whatever is below
+ * 0 into 0, so that a rule whose pattern isn't there adds nothing. relu is the "if". Without it,
+ * two matrices could do no more than one, just as 3 * (2 * x) = 6 * x. (nEmbd) -> (nEmbd) */
 const mlp = (x: Vector, layer: Layer): Vector =>
   linear(layer.fc2, linear(layer.fc1, x).map((h) => h.relu()));
 
 /** The logits for the next token. Call this for each position in turn, with the same caches. */
 export function gpt(model: Model, token: number, position: number, caches: Cache[][]): Vector {
   // Attention takes a mean, and a mean ignores order. Without wpe, our one layer would hear the
-  // same thing in "ema" and in "mea" when it gets to the a.
-  let x = add(model.wte[token], model.wpe[position]);
-  x = rmsnorm(x); // optional: training gets going a bit faster if x begins at a size of 1
+  // same thing in "ema" and in "mea" when it gets to the a. (Beginning with an x of size 1 is
+  // optional, but training gets going a bit faster.)
+  let x = rmsnorm(add(model.wte[token], model.wpe[position]));
   for (const [i, layer] of model.layers.entries()) {
     x = add(x, attention(rmsnorm(x), layer, caches[i]));
     x = add(x, mlp(rmsnorm(x), layer));
@@ -400,9 +400,9 @@ export function lossOf(model: Model, tokens: number[]): Value {
   return sum(costs).div(costs.length);
 }
 
-/** Runs body, then forgets every Value that it made. Otherwise each training step would leave
- * thousands behind, and soon fill the tape. The model's own numbers stay, because they are older.
- * Whatever else you want to keep, return it from body as plain numbers. */
+/** Runs body, then forgets every Value that it made. Otherwise the tape would be full after some
+ * 600 steps of training. The model's own numbers stay, because they are older. Whatever else you
+ * want to keep, return it from body as plain numbers. */
 export function tidy<T extends number | string | void | readonly number[]>(body: () => T): T {
   const before = [nextSlot, nextLine];
   try { return body(); } finally { [nextSlot, nextLine] = before; }
@@ -431,7 +431,8 @@ export function* train(model: Model, tokenizer: Tokenizer, documents: string[]) 
  *
  *   m   the mean of its gradients. We follow m, not the latest gradient, so odd names average out.
  *   v   the mean of their squares. Its root is the usual size of the gradient. We divide by that,
- *       so most parameters move by about the same amount: the learning rate, or somewhat less.
+ *       so large gradients and small ones count alike. Few parameters ever move by more than the
+ *       learning rate, and most by much less, because their gradients disagree.
  *
  * beta1 and beta2 say how slowly m and v forget. In m, the newest gradient has a share of 0.15,
  * about one seventh, so m is a mean over about 7 steps, and v over about 100. */
@@ -440,8 +441,9 @@ export function adam(parameters: Value[], beta1 = 0.85, beta2 = 0.99, epsilon = 
   let step = 0;
   return (learningRate: number): void => {
     step++;
-    // Both means start at 0, which makes them too small at first: after one step, m is only 0.15
-    // times the gradient. Dividing by 1 - beta ** step, which is then also 0.15, makes up for that.
+    // Both means start at 0, and at first that 0 makes up most of them. In m, the gradients' share
+    // is only 0.15 after one step, `1 - 0.85 ** 2` = 0.2775 after two, and nearly 1 in the end.
+    // Dividing by this share leaves a mean of nothing but gradients.
     const mShare = 1 - beta1 ** step, vShare = 1 - beta2 ** step;
     for (let i = 0; i < parameters.length; i++) {
       const p = parameters[i];
@@ -508,7 +510,7 @@ export async function main(args: string[]): Promise<void> {
   print(`num params: ${parameters(model).length}`);
   rehearse(model, tokenizer, prompt, explain); // what can't work fails now, not after training
 
-  const losses = await watch(model, train(model, tokenizer, training));
+  const losses = await watch(model, train(model, tokenizer, training)); // runs all the steps
   const seen = training.slice(0, losses.length); // one document per step, if there were enough
   if (config.eval > 0) print(evaluate(model, tokenizer, seen, heldOut));
   if (explain !== undefined) return print(explainWord(model, tokenizer, explain));

@@ -15,8 +15,9 @@ type Table = { title: string; options: string; head: string[]; rows: Row[]; cell
 
 const attention: Change = ['x = add(x, attention(rmsnorm(x), layer, caches[i]));', ''];
 const mlp: Change = ['x = add(x, mlp(rmsnorm(x), layer));', ''];
-const scaling: Change = ['x = rmsnorm(x);', ''];
-const positions: Change = ['add(model.wte[token], model.wpe[position])', 'model.wte[token]'];
+const start = 'add(model.wte[token], model.wpe[position])';
+const scaling: Change = [`rmsnorm(${start})`, start];
+const positions: Change = [start, 'model.wte[token]'];
 const attentionAlone: Change = [attention[0], 'x = attention(rmsnorm(x), layer, caches[i]);'];
 const mlpAlone: Change = [mlp[0], 'x = mlp(rmsnorm(x), layer);'];
 const descent: Change = ['mean / (size + epsilon)', 'p.grad'];
