@@ -248,13 +248,13 @@ export const sum = (x: Vector): Value => x.reduce((total, xi) => total.add(xi));
 
 /** A matrix times a vector: the dot product of each row with x. (m, n), (n) -> (m)
  *
- * For example, `linear([[1, 1], [1, -1], [0, 2]], [3, 4])` = [7, -1, 8]. There are two ways to read
+ * For example, `linear([[1, 1], [1, -1], [0, 1]], [3, 4])` = [7, -1, 4]. There are two ways to read
  * this, and we will need both:
  *
  *   by rows      Each row is a pattern, and its dot product says how well x matches it. [3, 4] is a
  *                good match for [1, 1], which gets a 7, and a bad one for [1, -1].
  *   by columns   Each number in x says how much of a column goes into the result:
- *                3 * [1, 1, 0] + 4 * [1, -1, 2] is [7, -1, 8], too. */
+ *                3 * [1, 1, 0] + 4 * [1, -1, 1] is [7, -1, 4], too. */
 export const linear = (w: Matrix, x: Vector): Vector => w.map((row) => dot(row, x));
 
 /** Adds two vectors, number by number: `add([1, 2], [3, 4])` = [4, 6]. (n), (n) -> (n)
@@ -366,7 +366,7 @@ export function gpt(model: Model, token: number, position: number, caches: Cache
     x = add(x, attention(rmsnorm(x), layer, caches[i]));
     x = add(x, mlp(rmsnorm(x), layer));
   }
-  return linear(model.lmHead, x); // (others scale x once more here; ours would gain nothing)
+  return linear(model.lmHead, x); // (others scale x once more here; we tried, and it got worse)
 }
 
 // ---- 5. Training: guess, measure, nudge ---------------------------------------------------------
@@ -511,7 +511,7 @@ export async function main(args: string[]): Promise<void> {
   rehearse(model, tokenizer, prompt, explain); // what can't work fails now, not after training
 
   const losses = await watch(model, train(model, tokenizer, training)); // runs all the steps
-  const seen = training.slice(0, losses.length); // one document per step, if there were enough
+  const seen = training.slice(0, losses.length); // the documents it has trained on
   if (config.eval > 0) print(evaluate(model, tokenizer, seen, heldOut));
   if (explain !== undefined) return print(explainWord(model, tokenizer, explain));
 
