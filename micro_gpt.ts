@@ -526,7 +526,7 @@ export async function main(args: string[]): Promise<void> {
 
 // ---- A. Command line ----------------------------------------------------------------------------
 import { createReadStream, existsSync, lstatSync, realpathSync } from 'node:fs';
-import { renameSync, rmSync, writeFileSync } from 'node:fs';
+import { renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -553,7 +553,8 @@ function readNumber(name: keyof Config, text = `${settings[name][0]}`): number {
   const n = text.trim() === '' ? NaN : Number(text);
   const least = ['nEmbd', 'nHead', 'nLayer', 'blockSize'].includes(name) ? 1 : 0;
   const isFraction = ['learningRate', 'temperature'].includes(name);
-  if (least === 1 && n > slots.data.length) throw new RangeError(`${text} is too large`);
+  const isHuge = least === 1 && n > slots.data.length; // no tape has room for that
+  if (isHuge) throw new InputError(`--${flagOf(name)} ${text} is too large`);
   if (n >= least && (isFraction ? n < Infinity : Number.isSafeInteger(n))) return n;
   const kind = isFraction ? 'number' : 'safe integer';
   throw new InputError(`--${flagOf(name)} takes a ${kind} of at least ${least}, not "${text}"`);
@@ -692,7 +693,7 @@ async function readLines(source: string, timeout: number): Promise<string[]> {
   } catch (error) {
     const { message, cause } = error as Error & { cause?: NodeJS.ErrnoException };
     const reason = cause?.message || cause?.code || message; // a bare "fetch failed" helps nobody
-    throw new InputError(`cannot read ${name}: ${reason.replaceAll(source, name)}`);
+    throw new InputError(`cannot read ${name}: ${reason.replaceAll(source, () => name)}`);
   }
 }
 
@@ -928,10 +929,12 @@ function guessTable(guesses: Vector[], tokens: number[], names: string[]): strin
 /** Whether this file was started, rather than imported by another. Newer runtimes know, but Node 20
  * and 22 don't, and Node 24.2.0 is wrong, so we also compare the file names. */
 function isMain(): boolean {
-  const { main, url } = import.meta as ImportMeta & { main?: boolean };
-  const started = () => createRequire(url).resolve(process.argv[1]); // it may lack an extension
+  const { main, url } = import.meta as ImportMeta & { main?: boolean }, name = process.argv[1];
+  if (main) return true;
   try {
-    return main || realpathSync(started()) === realpathSync(new URL(url));
+    const isWhole = statSync(name, { throwIfNoEntry: false })?.isFile(); // or it lacks an extension
+    const started = isWhole ? name : createRequire(url).resolve(name);
+    return realpathSync(started) === realpathSync(new URL(url));
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND'; // better than silence
   }

@@ -156,7 +156,7 @@ test('An address is never told with its user, its password or its query', async 
   gone.stop();
   for (const source of [
     `${url}?secret#secret`, `${gone.url}?secret`, url.replace('//', '//secret@'), url.replace('//', '//:sec%20ret\n@'),
-    url.replace('http://', 'HTTP://me:secret@') + '?secret',
+    url.replace('http://', 'HTTP://me:secret@') + '?secret', url.replace('//', '//me:secret@') + '/$&',
     'http://me:secret@/names.txt', 'http://?secret', 'http://me:secret@host:port', // which are invalid
   ]) {
     const error = await loadDocuments(source).catch(({ message }: Error) => message);
