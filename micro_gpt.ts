@@ -227,7 +227,7 @@ export const parameters = ({ wte, wpe, lmHead, layers }: Model): Value[] =>
 
 // ---- 4. Model: from a letter to a guess ---------------------------------------------------------
 // How do numbers become a guess? gpt(), at the end of this section, takes a token and its position,
-// and scores each of the 27 tokens on how likely it is to come next. (Scores are called logits.)
+// and scores each of the 27 tokens on how likely it is to come next. Its scores are called logits.
 // On the way it builds up x, 16 numbers that hold its findings so far about this position:
 //
 //   x = what the token means + what its position means    (a row of wte, and a row of wpe)
