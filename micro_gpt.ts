@@ -400,8 +400,8 @@ export function lossOf(model: Model, tokens: number[]): Value {
   return sum(costs).div(costs.length);
 }
 
-/** Runs body, then forgets every Value that it made. Otherwise the tape would be full after some
- * 600 steps of training. The model's own numbers stay, because they are older. Whatever else you
+/** Runs body, then forgets every Value that it made. Otherwise the tape would be full long
+ * before training is over. The model's own numbers stay, because they are older. Whatever else you
  * want to keep, return it from body as plain numbers. */
 export function tidy<T extends number | string | void | readonly number[]>(body: () => T): T {
   const before = [nextSlot, nextLine];
@@ -759,8 +759,8 @@ const note = (line: string): void => {
 const mean = (numbers: number[]): number => numbers.reduce((a, b) => a + b) / numbers.length;
 
 /** A dress rehearsal with an untrained model, so that mistakes show before training has cost any
- * time. Throws an InputError if the prompt or the word to explain is too long
- * or has a character that the dataset lacks, and a RangeError if the model doesn't fit the tape. */
+ * time. Throws an InputError if the prompt or the word to explain is too long or has a character
+ * that the dataset lacks, and a RangeError if the model doesn't fit on the tape. */
 function rehearse(model: Model, tokenizer: Tokenizer, prompt: string, explain = ''): void {
   const { characters, bos } = tokenizer, { blockSize } = model.config;
   for (const [text, room] of [[prompt, blockSize - 1], [explain, blockSize]] as const) {
@@ -890,7 +890,8 @@ const highestFirst = (numbers: readonly number[]): number[] =>
 
 /** A row for each letter, with the five tokens whose embeddings point most nearly the same way. */
 function similarTokens({ wte }: Model, tokens: number[], names: string[]): string[] {
-  const rows = [...new Set(tokens.slice(1, -1))].map((letter) => {
+  const [, ...letters] = new Set(tokens); // without BOS, which comes first
+  const rows = letters.map((letter) => {
     const likeness = wte.map((row) => tidy(() => dot(rmsnorm(row), rmsnorm(wte[letter])).data));
     const others = highestFirst(likeness).filter((token) => token !== letter).slice(0, 5);
     return `${names[letter]}\t${others.map((token) => names[token]).join(' ')}`;

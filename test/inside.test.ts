@@ -166,10 +166,12 @@ describe('An explanation', () => {
     }
   });
 
-  test('has a row for each guess, even of an empty word, or of one that fills the block', () => {
+  test('has a row for each letter and for each guess, even of an empty word, or of one that fills the block', () => {
     const model = evenModel(3, { blockSize: 4 });
-    for (const [word, truths] of [['', '.'], ['abab', 'abab']]) {
-      assert.deepEqual(explain(model, 'ab', word).guesses.map((row) => row[1]), [...truths], `for "${word}"`);
+    for (const [word, truths, letters] of [['', '.', ''], ['aaab', 'aaab', 'ab']]) {
+      const { guesses, similar } = explain(model, 'ab', word);
+      assert.deepEqual(guesses.map((row) => row[1]), [...truths], `for "${word}"`);
+      assert.deepEqual(similar.map(([letter]) => letter), [...letters], `for "${word}"`);
     }
   });
 });

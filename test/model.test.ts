@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { costsOf, createModel, emptyCaches, gpt, lossOf, parameters, softmax, tidy, Value } from '../micro_gpt.ts';
 import type { Config } from '../micro_gpt.ts';
-import { assertClose, defaults, gradsOf, numbersOf, randomModel, run, tiny, vectorOf } from './helpers.ts';
+import { assertClose, defaults, gradsOf, numbersOf, randomModel, run, temporaryFolder, vectorOf } from './helpers.ts';
 import { copyModel, matricesOf, objectCosts, objectLogits } from './object_graph.ts';
 
 const small: Config = { ...defaults, nEmbd: 6, nHead: 2, nLayer: 2, blockSize: 5 };
@@ -73,8 +73,11 @@ test('an earlier position costs a later one as many slots in a wide model as in 
   assert.deepEqual(growth[1], growth[0]);
 });
 
-test('there is room for a block of 700 tokens at the default width', async (t) => {
-  const args = ['--data', tiny, '--block-size', '700', '--num-steps', '0', '--num-samples', '0'];
-  const { code, stderr } = await run(t, args); // which tries out the longest document that there can be
-  assert.deepEqual({ code, stderr }, { code: 0, stderr: '' });
-});
+for (const [width, block] of [['16', '730'], ['256', '20']]) {
+  test(`there is room for a block of ${block} tokens at width ${width}, with 26 letters`, async (t) => {
+    const cwd = await temporaryFolder(t, { 'letters.txt': 'abcdefghijklmnopqrstuvwxyz\n'.repeat(2) });
+    const sizes = ['--n-embd', width, '--block-size', block, '--num-steps', '0', '--num-samples', '0'];
+    const { code, stderr } = await run(t, ['--data', 'letters.txt', ...sizes], { cwd }); // tries a full block
+    assert.equal(code, 0, stderr);
+  });
+}
